@@ -1,0 +1,39 @@
+// The application: every module, the global guard, pipe and filter.
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { LoggerModule } from 'nestjs-pino';
+import { AuthModule } from './auth/auth.module.js';
+import { CommonModule } from './common/common.module.js';
+import { ErrorFilter } from './common/error.filter.js';
+import { InputPipe } from './common/input.pipe.js';
+import { CompaniesModule } from './companies/companies.module.js';
+import { ConfigModule } from './config/config.module.js';
+import type { Env } from './config/env.js';
+import { loggerOptions } from './config/logger.js';
+import { ContactsModule } from './contacts/contacts.module.js';
+import { dataSourceOptions } from './data-source.js';
+import { HealthModule } from './health/health.module.js';
+
+@Module({})
+export class AppModule {
+  static with(env: Env): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(env),
+        LoggerModule.forRoot(loggerOptions(env)),
+        TypeOrmModule.forRoot({ ...dataSourceOptions(env), retryAttempts: 0 }),
+        CommonModule,
+        AuthModule,
+        CompaniesModule,
+        ContactsModule,
+        HealthModule,
+      ],
+      providers: [
+        { provide: APP_PIPE, useClass: InputPipe },
+        { provide: APP_FILTER, useClass: ErrorFilter },
+      ],
+    };
+  }
+}

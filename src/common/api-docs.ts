@@ -1,0 +1,128 @@
+// OpenAPI decorators for what routes answer: the envelopes are written here once.
+import { type Type, applyDecorators } from '@nestjs/common';
+import { ApiExtension, ApiExtraModels, ApiHeader, ApiOperation, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { ERRORS, type ErrorCode } from './errors.js';
+
+interface SchemaObject {
+  [key: string]: unknown;
+}
+
+const envelope = (data: SchemaObject): SchemaObject => ({
+  type: 'object',
+  required: ['ok', 'data'],
+  additionalProperties: false,
+  properties: { ok: { enum: [true] }, data },
+});
+
+/** 200 with `Model` as data. */
+export function AnswersOk(summary: string, Model: Type, errors: ErrorCode[] = []): MethodDecorator {
+  return answers(200, summary, Model, errors);
+}
+
+/** 201 with `Model` as data. */
+export function AnswersCreated(summary: string, Model: Type, errors: ErrorCode[] = []): MethodDecorator {
+  return answers(201, summary, Model, errors);
+}
+
+function answers(status: number, summary: string, Model: Type, errors: ErrorCode[]): MethodDecorator {
+  return applyDecorators(
+    ApiOperation({ summary }),
+    ApiExtraModels(Model),
+    ApiResponse({ status, description: summary, schema: envelope({ $ref: getSchemaPath(Model) }) }),
+    AnswersErrors(['invalid_request', ...errors]),
+  );
+}
+
+/** 200 with a page of `Item`; with `Choice`, items may instead hold those of its fields that were asked for. */
+export function AnswersPage(summary: string, Item: Type, Choice?: Type): MethodDecorator {
+  const item = { $ref: getSchemaPath(Item) };
+  const items = Choice ? { anyOf: [item, { $ref: getSchemaPath(Choice) }] } : item;
+  const data = {
+    type: 'object',
+    required: ['items', 'page', 'limit', 'hasMore'],
+    additionalProperties: false,
+    properties: {
+      items: { type: 'array', items },
+      total: { type: 'integer', minimum: 0, description: 'Exact; absent with total=0.' },
+      page: { type: 'integer', minimum: 1 },
+      limit: { type: 'integer', minimum: 1, maximum: 100 },
+      hasMore: { type: 'boolean' },
+      ...(Choice && {
+        next_cursor: { type: 'string', nullable: true, description: 'Only when cursor was sent; null at the end.' },
+      }),
+    },
+  };
+  return applyDecorators(
+    ApiOperation({ summary }),
+    ApiExtraModels(...(Choice ? [Item, Choice] : [Item])),
+    ApiResponse({ status: 200, description: summary, schema: envelope(data) }),
+    AnswersErrors(['invalid_request']),
+  );
+}
+
+/** Extension under which routes collect their error codes until `errorResponses` spells them out. */
+export const ERROR_CODES = 'x-error-codes';
+
+/** Adds codes to the error answers of a route. */
+export function AnswersErrors(codes: ErrorCode[]): MethodDecorator {
+  return (target, key, descriptor) => {
+    const handler = descriptor.value as object;
+    const known = (Reflect.getMetadata(ERROR_CODES, handler) ?? []) as ErrorCode[];
+    const all = [...new Set([...known, ...codes])];
+    Reflect.defineMetadata(ERROR_CODES, all, handler);
+    ApiExtension(ERROR_CODES, all)(target, key, descriptor);
+  };
+}
+
+/** OpenAPI responses for these codes, by status, with an example of each. */
+export function errorResponses(codes: readonly ErrorCode[]): Record<string, SchemaObject> {
+  const statuses = [...new Set(codes.map((code) => ERRORS[code].status))].sort();
+  return Object.fromEntries(
+    statuses.map((status) => {
+      const examples = Object.fromEntries(
+        codes.filter((code) => ERRORS[code].status === status).map((code) => [code, { value: example(code) }]),
+      );
+      const content = { 'application/json': { schema: { $ref: '#/components/schemas/Error' }, examples } };
+      return [status, { description: Object.keys(examples).join(', '), content }];
+    }),
+  );
+}
+
+function example(code: ErrorCode): object {
+  return { ok: false, error: { code, message: ERRORS[code].message, request_id: '5f6c1a2e-0d1b-4c8e-9a57-2f1f0a3b9c11' } };
+}
+
+/** Every failure's shape, as a component named Error. */
+export const ERROR_SCHEMA: SchemaObject = {
+  type: 'object',
+  required: ['ok', 'error'],
+  additionalProperties: false,
+  properties: {
+    ok: { enum: [false] },
+    error: {
+      type: 'object',
+      required: ['code', 'message', 'request_id'],
+      additionalProperties: false,
+      properties: {
+        code: { type: 'string', enum: Object.keys(ERRORS) },
+        message: { type: 'string' },
+        field: { type: 'string' },
+        details: { type: 'array', items: { type: 'object', additionalProperties: true } },
+        request_id: { type: 'string' },
+      },
+    },
+  },
+};
+
+/** Documents the If-None-Match header and the 304 it brings. */
+export function EtagHeaders(): MethodDecorator {
+  return applyDecorators(
+    ApiHeader({ name: 'If-None-Match', required: false, description: 'An ETag: 304 while nothing has changed.' }),
+    ApiResponse({ status: 304, description: 'Not modified since the ETag in If-None-Match.' }),
+  );
+}
+
+/** Documents the If-Match header. */
+export function IfMatchHeader(): MethodDecorator {
+  return ApiHeader({ name: 'If-Match', required: false, description: 'An ETag: 412 when something has changed since.' });
+}

@@ -1,0 +1,19 @@
+// E-mail addresses in the one form in which they are stored, compared and mailed.
+import { domainToASCII } from 'node:url';
+import { isEmail } from 'class-validator';
+
+/**
+ * The canonical form of `address`: trimmed, lower-cased, its domain in IDNA ASCII form (RFC 5891).
+ * @returns null when it is not an address we accept; the local part is ASCII only, so look-alikes cannot pass.
+ */
+export function canonicalEmail(address: string): string | null {
+  const trimmed = address.trim();
+  const at = trimmed.lastIndexOf('@');
+  if (at < 1) return null;
+  // The URL parser behind domainToASCII drops or maps characters that have no place in a domain: check before it.
+  const host = trimmed.slice(at + 1);
+  if (!/^[\p{L}\p{M}\p{N}.\-。]+$/u.test(host)) return null;
+  const canonical = `${trimmed.slice(0, at).toLowerCase()}@${domainToASCII(host)}`;
+  const acceptable = /^[!-~]+$/.test(canonical) && isEmail(canonical, { allow_utf8_local_part: false });
+  return acceptable ? canonical : null;
+}

@@ -1,0 +1,77 @@
+// Every error this API answers: one table of codes, and the exception that carries one of them.
+
+interface ErrorKind {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** code → HTTP status and default message. Codes are part of the contract: add, never rename. */
+export const ERRORS = {
+  invalid_request: { status: 400, message: 'The request is not valid.' },
+  invalid_json: { status: 400, message: 'The body is not valid JSON.' },
+  malformed_url: { status: 400, message: 'The URL is not valid percent-encoded UTF-8.' },
+  malformed_request: { status: 400, message: 'The request is not valid HTTP.' },
+  empty_patch: { status: 400, message: 'The body names no field to change.' },
+  email_or_company_required: { status: 400, message: 'A contact needs an email or a company_id.' },
+  portal_access_needs_email: { status: 400, message: 'A contact with portal_access needs an email.' },
+  ambiguous_credentials: { status: 400, message: 'Send an API key or a portal token, not both.' },
+  unauthenticated: { status: 401, message: 'Send a valid API key in X-SM-Key, or a valid portal token.' },
+  forbidden: { status: 403, message: 'This caller may not do that.' },
+  insufficient_scope: { status: 403, message: 'The API key lacks the scope for this.' },
+  not_found: { status: 404, message: 'There is no such thing.' },
+  email_taken: { status: 409, message: 'Another contact has this email.' },
+  precondition_failed: { status: 412, message: 'The contact has changed since the ETag in If-Match was read.' },
+  body_too_large: { status: 413, message: 'The body is larger than 1 MiB.' },
+  url_too_long: { status: 414, message: 'The URL is too long.' },
+  unsupported_media_type: { status: 415, message: 'Send the body as application/json.' },
+  company_not_found: { status: 422, message: 'There is no company with this company_id.' },
+  headers_too_large: { status: 431, message: 'The request headers are too large.' },
+  internal_error: { status: 500, message: 'Something went wrong on our side.' },
+  unavailable: { status: 503, message: 'The service cannot answer right now. Try again shortly.' },
+} as const satisfies Record<string, ErrorKind>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** One fault of a request; `code` is stable, `message` is for people. */
+export interface Fault {
+  field: string;
+  code: string;
+  message: string;
+}
+
+interface ErrorOptions {
+  message?: string;
+  field?: string;
+  details?: readonly object[];
+}
+
+/** An answer other than success. Thrown anywhere, written by the ErrorFilter. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly field?: string;
+  readonly details?: readonly object[];
+
+  constructor(
+    readonly code: ErrorCode,
+    options: ErrorOptions = {},
+  ) {
+    super(options.message ?? ERRORS[code].message);
+    this.status = ERRORS[code].status;
+    this.field = options.field;
+    this.details = options.details;
+  }
+
+  /** The 400 that lists every fault of a request at once. */
+  static invalid(faults: readonly Fault[]): ApiError {
+    const [first] = faults;
+    const message =
+      faults.length === 1 && first ? first.message : `The request has ${faults.length} faults; see details.`;
+    return new ApiError('invalid_request', { message, field: first?.field, details: faults });
+  }
+}
+
+/** The failure envelope, `{"ok":false,"error":{…}}`. */
+export function errorBody(error: ApiError, requestId: string): object {
+  const { code, message, field, details } = error;
+  return { ok: false, error: { code, message, field, details, request_id: requestId } };
+}

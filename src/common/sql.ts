@@ -1,0 +1,43 @@
+// Small pieces of SQL text shared by the repositories. Values only ever travel as parameters.
+
+/** The parameters of one statement; `add` answers the placeholder. */
+export class Params {
+  readonly values: unknown[] = [];
+
+  add(value: unknown): string {
+    this.values.push(value);
+    return `$${this.values.length}`;
+  }
+}
+
+/** Runs a statement: a TypeORM DataSource, EntityManager or QueryRunner. */
+export interface Queryable {
+  query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows>;
+}
+
+/** A timestamptz as the contract writes it: UTC, milliseconds, `Z`. */
+export function isoTimestamp(column: string): string {
+  return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}
+
+/** A JSON object of the given expressions, made by PostgreSQL in the order given. */
+export function jsonObject(expressions: Record<string, string>): string {
+  const pairs = Object.entries(expressions).map(([name, expression]) => `'${name}', ${expression}`);
+  return `json_build_object(${pairs.join(', ')})`;
+}
+
+/** `(columns) VALUES (placeholders)` for one row; the keys are column names of an entity, never input. */
+export function insertValues(row: object, params: Params): string {
+  const entries = Object.entries(row).filter(([, value]) => value !== undefined);
+  const columns = entries.map(([column]) => `"${column}"`).join(', ');
+  const values = entries.map(([, value]) => params.add(value)).join(', ');
+  return `(${columns}) VALUES (${values})`;
+}
+
+/** `column = placeholder, …` for the keys of `changes` that are not undefined. */
+export function assignments(changes: object, params: Params): string {
+  return Object.entries(changes)
+    .filter(([, value]) => value !== undefined)
+    .map(([column, value]) => `"${column}" = ${params.add(value)}`)
+    .join(', ');
+}

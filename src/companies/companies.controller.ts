@@ -1,0 +1,73 @@
+// The routes of companies.
+import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Access } from '../auth/access.decorator.js';
+import type { Caller } from '../auth/caller.js';
+import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
+import { notModified } from '../common/etag.js';
+import { type Ok, type Page, ok } from '../common/page.js';
+import { CompaniesService } from './companies.service.js';
+import {
+  CompanyDetail,
+  CompanyItem,
+  CreateCompanyDto,
+  CreatedCompany,
+  PatchCompanyDto,
+  UpdatedCompany,
+} from './company.dto.js';
+import { CompanyQuery } from './company.query.js';
+
+@ApiTags('companies')
+@Controller('api/companies')
+export class CompaniesController {
+  constructor(private readonly companies: CompaniesService) {}
+
+  @Get()
+  @Access({ key: 'companies:read' })
+  @AnswersPage('List companies by name', CompanyItem)
+  async list(@CurrentCaller() caller: Caller, @Query() query: CompanyQuery): Promise<Ok<Page<CompanyItem>>> {
+    return ok(await this.companies.list(caller, query));
+  }
+
+  @Get(':id')
+  @Access({ key: 'companies:read' })
+  @EtagHeaders()
+  @AnswersOk('Read a company', CompanyDetail, ['not_found'])
+  async get(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Ok<CompanyDetail> | undefined> {
+    const company = await this.companies.get(caller, id);
+    return notModified(reply, company, ifNoneMatch) ? undefined : ok(company);
+  }
+
+  @Post()
+  @HttpCode(201)
+  @Access({ key: 'companies:write' })
+  @AnswersCreated('Create a company', CreatedCompany)
+  async create(
+    @Body() dto: CreateCompanyDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Ok<CreatedCompany>> {
+    const created = await this.companies.create(dto);
+    void reply.header('location', `/api/companies/${created.id}`);
+    return ok(created);
+  }
+
+  @Patch(':id')
+  @Access({ key: 'companies:write' })
+  @IfMatchHeader()
+  @AnswersOk('Change fields of a company', UpdatedCompany, ['empty_patch', 'not_found', 'precondition_failed'])
+  async patch(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Body() dto: PatchCompanyDto,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<Ok<UpdatedCompany>> {
+    return ok(await this.companies.patch(caller, id, dto, ifMatch));
+  }
+}

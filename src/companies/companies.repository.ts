@@ -1,0 +1,96 @@
+// All SQL on companies. Every query takes the caller: a portal user has its own company and no other.
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Caller } from '../auth/caller.js';
+import { listPage } from '../common/list.js';
+import type { Page } from '../common/page.js';
+import { Params, type Queryable, assignments, insertValues, isoTimestamp, jsonObject } from '../common/sql.js';
+import type { CompanyDetail, CompanyItem, CreatedCompany } from './company.dto.js';
+import type { Company } from './company.entity.js';
+import { type CompanyQuery, filterConditions, listOrder } from './company.query.js';
+
+/** Expression per field over `company c`; the compiler insists that none is missing. */
+const ITEM: Record<keyof CompanyItem, string> = {
+  id: 'c.id',
+  name: 'c.name',
+  domain: 'c.domain',
+  industry: 'c.industry',
+  employee_count: 'c.employee_count',
+  revenue_range: 'c.revenue_range',
+  company_type: 'c.company_type',
+  status: 'c.status',
+  product: 'c.product',
+  source: 'c.source',
+  health_score: 'c.health_score',
+  monthly_revenue: 'c.monthly_revenue',
+  total_contract_value: 'c.total_contract_value',
+  notes: 'c.notes',
+  created_at: isoTimestamp('c.created_at'),
+  updated_at: isoTimestamp('c.updated_at'),
+};
+
+const DETAIL: Record<keyof CompanyDetail, string> = {
+  ...ITEM,
+  contacts_count: '(SELECT count(*) FROM contact WHERE company_id = c.id)',
+};
+
+@Injectable()
+export class CompaniesRepository {
+  constructor(private readonly db: DataSource) {}
+
+  /** One page of the companies the caller sees, of those that pass the query's filters. */
+  list(caller: Caller, query: CompanyQuery): Promise<Page<CompanyItem>> {
+    const params = new Params();
+    const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
+    const { page, limit } = query;
+    const order = listOrder(query);
+    const request = { from: 'company c', id: 'c.id', where, order, item: jsonObject(ITEM), page, limit };
+    return listPage(this.db, { ...request, withTotal: true }, params);
+  }
+
+  /** The whole company, or null. */
+  async findById(
+    caller: Caller,
+    id: string,
+    { db = this.db, lock = false }: { db?: Queryable; lock?: boolean } = {},
+  ): Promise<CompanyDetail | null> {
+    const params = new Params();
+    const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
+    const statement = `SELECT ${jsonObject(DETAIL)} AS company FROM company c WHERE ${where}`;
+    const rows = await db.query<{ company: CompanyDetail }[]>(
+      lock ? `${statement} FOR UPDATE OF c` : statement,
+      params.values,
+    );
+    return rows[0]?.company ?? null;
+  }
+
+  /** Inserts a company; null when the id is taken already. */
+  async insert(company: Partial<Company> & { id: string }): Promise<CreatedCompany | null> {
+    const params = new Params();
+    const rows = await this.db.query<CreatedCompany[]>(
+      `INSERT INTO company ${insertValues(company, params)} ON CONFLICT (id) DO NOTHING RETURNING id, name`,
+      params.values,
+    );
+    return rows[0] ?? null;
+  }
+
+  /** Changes a company the caller sees; false when there is none. */
+  async update(caller: Caller, id: string, changes: Partial<Company>, db: Queryable = this.db): Promise<boolean> {
+    const params = new Params();
+    const set = assignments(changes, params);
+    const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
+    const statement = `WITH changed AS (
+        UPDATE company c SET ${set}, updated_at = now() WHERE ${where} RETURNING c.id
+      ) SELECT id FROM changed`;
+    return (await db.query(statement, params.values)).length > 0;
+  }
+
+  /** Runs `work` in one transaction. */
+  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
+    return this.db.transaction((manager) => work(manager));
+  }
+}
+
+function rowsVisibleTo(caller: Caller, params: Params): string[] {
+  return caller.kind === 'key' ? [] : [`c.id = ${params.add(caller.companyId)}`];
+}

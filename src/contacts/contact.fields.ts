@@ -1,0 +1,106 @@
+// Where each field of a contact comes from in SQL, and which of them a portal user may know about.
+import type { Caller } from '../auth/caller.js';
+import { ApiError } from '../common/errors.js';
+import { type Params, isoTimestamp, jsonObject } from '../common/sql.js';
+import { nearest } from '../common/suggest.js';
+import { type ContactField, ITEM_FIELDS } from './contact.dto.js';
+
+/** Expression per field over `contact c LEFT JOIN company co`; the compiler insists that none is missing. */
+const EXPRESSIONS: Record<Exclude<ContactField, 'products'>, string> = {
+  id: 'c.id',
+  email: 'c.email',
+  first_name: 'c.first_name',
+  last_name: 'c.last_name',
+  full_name: 'c.full_name',
+  company_id: 'c.company_id',
+  company_name: 'co.name',
+  title: 'c.title',
+  role: 'c.role',
+  department: 'c.department',
+  phone: 'c.phone',
+  contact_type: 'c.contact_type',
+  source: 'c.source',
+  pipeline_stage: 'c.pipeline_stage',
+  funnel_stage: 'c.funnel_stage',
+  product: 'c.product',
+  engagement_score: 'c.engagement_score',
+  last_engagement_at: isoTimestamp('c.last_engagement_at'),
+  enrichment_status: 'c.enrichment_status',
+  enrichment_data: 'c.enrichment_data',
+  linkedin_url: 'c.linkedin_url',
+  photo_url: 'c.photo_url',
+  close_lead_id: 'c.close_lead_id',
+  close_contact_id: 'c.close_contact_id',
+  tags: 'c.tags',
+  notes: 'c.notes',
+  portal_access: 'c.portal_access',
+  portal_role: 'c.portal_role',
+  created_at: isoTimestamp('c.created_at'),
+  updated_at: isoTimestamp('c.updated_at'),
+};
+
+const ALL_FIELDS = [...Object.keys(EXPRESSIONS), 'products'] as ContactField[];
+
+/** All a portal user sees; every other field does not exist for it. */
+const PORTAL_FIELDS: readonly ContactField[] = [
+  'id',
+  'email',
+  'first_name',
+  'last_name',
+  'full_name',
+  'title',
+  'department',
+  'phone',
+  'linkedin_url',
+  'photo_url',
+  'company_id',
+  'company_name',
+  'contact_type',
+  'portal_access',
+  'portal_role',
+  'products',
+  'created_at',
+  'updated_at',
+];
+
+/** The fields of a contact that exist for this caller. */
+export function visibleFields(caller: Caller): readonly ContactField[] {
+  return caller.kind === 'key' ? ALL_FIELDS : PORTAL_FIELDS;
+}
+
+/**
+ * The fields of a list item: those of the `fields` parameter, or the contract's eight.
+ * @throws ApiError 400 naming each one that does not exist for this caller.
+ */
+export function chosenFields(text: string | undefined, caller: Caller): readonly ContactField[] {
+  if (text === undefined) return ITEM_FIELDS;
+  const visible = visibleFields(caller);
+  const names = [...new Set(text.split(',').map((name) => name.trim()))];
+  const unknown = names.filter((name) => !visible.includes(name as ContactField));
+  if (unknown.length > 0) throw ApiError.invalid(unknown.map((name) => unknownField('fields', name, visible)));
+  return names as ContactField[];
+}
+
+/** The fault of a parameter whose value names no field. */
+export function unknownField(parameter: string, name: string, known: readonly string[]) {
+  const guess = nearest(name, known);
+  const hint = guess ? `did you mean "${guess}"?` : `choose from ${known.join(', ')}.`;
+  const message = `${parameter}: there is no ${JSON.stringify(name.slice(0, 100))}; ${hint}`;
+  return { field: parameter, code: 'unknown_field', message };
+}
+
+/** SQL that makes one contact with these fields as JSON; `products` are the configured product names. */
+export function contactJson(fields: readonly ContactField[], products: readonly string[], params: Params): string {
+  const expressions = fields.map((field) => [
+    field,
+    field === 'products' ? productsExpression(products, params) : EXPRESSIONS[field],
+  ]);
+  return jsonObject(Object.fromEntries(expressions) as Record<string, string>);
+}
+
+/** `product` and the tags that name a configured product, sorted, without repeats. */
+function productsExpression(products: readonly string[], params: Params): string {
+  return `ARRAY(
+    SELECT DISTINCT p COLLATE "C" FROM unnest(array_append(string_to_array(c.tags, ','), c.product)) AS p
+    WHERE p = c.product OR p = ANY(${params.add(products)}::text[]) ORDER BY 1)`;
+}

@@ -1,0 +1,157 @@
+// The list's parameters: a new filter is a property of ContactQuery and an entry of FILTERS, nothing else.
+import { type Caller, PORTAL_ROLES } from '../auth/caller.js';
+import { canonicalEmail } from '../common/email.js';
+import { ApiError } from '../common/errors.js';
+import { unknownName } from '../common/input.pipe.js';
+import type { Order, Sort } from '../common/list.js';
+import { PageQuery } from '../common/page.js';
+import { CursorParam, EmailParam, FlagParam, IdParam, OneOfParam, TextParam, TimestampParam } from '../common/params.js';
+import type { Params } from '../common/sql.js';
+import type { ContactField } from './contact.dto.js';
+import { unknownField, visibleFields } from './contact.fields.js';
+
+export class ContactQuery extends PageQuery {
+  @IdParam('co', { description: 'Contacts of this company.', example: 'co_e5f6g7' })
+  company_id?: string;
+
+  @TextParam({ max: 64, description: 'contact_type.', example: 'client' })
+  type?: string;
+
+  @TextParam({ max: 100, example: 'manual' })
+  source?: string;
+
+  @TextParam({ max: 200, description: 'Part of full_name or email, whatever its case and accents.', example: 'jane' })
+  search?: string;
+
+  @TextParam({ max: 64 })
+  product?: string;
+
+  @TextParam({ max: 200, description: 'Contacts that have this tag.' })
+  tag?: string;
+
+  @EmailParam({ description: 'Exactly this e-mail address.' })
+  email?: string;
+
+  @FlagParam()
+  portal_access?: number;
+
+  @OneOfParam(PORTAL_ROLES)
+  portal_role?: string;
+
+  @TextParam({ max: 100 })
+  pipeline_stage?: string;
+
+  @TextParam({ max: 100 })
+  funnel_stage?: string;
+
+  @TimestampParam({ description: 'Created after this moment, itself excluded.' })
+  created_after?: string;
+
+  @TimestampParam({ description: 'Created before this moment, itself excluded.' })
+  created_before?: string;
+
+  @TimestampParam({ description: 'Changed after this moment, itself excluded.' })
+  updated_after?: string;
+
+  @TimestampParam({ description: 'Changed before this moment, itself excluded.' })
+  updated_before?: string;
+
+  @TextParam({
+    max: 50,
+    description:
+      'created_at, full_name, email, updated_at or engagement_score, with - for descending; default -created_at. ' +
+      'A contact without the value counts as the smallest.',
+  })
+  sort?: string;
+
+  @TextParam({ max: 1000, description: 'The fields of each item, comma-separated: any of a contact.' })
+  fields?: string;
+
+  @CursorParam()
+  cursor?: string;
+
+  @FlagParam({ default: 1, description: '0 leaves the total out, which is faster.' })
+  total = 1;
+}
+
+interface Filter {
+  /** The field whose values the filter reveals: a caller who may not see it has no such parameter. */
+  readonly reveals: ContactField;
+  readonly where: (placeholder: string) => string;
+}
+
+type FilterName = Exclude<keyof ContactQuery, 'page' | 'limit' | 'sort' | 'fields' | 'cursor' | 'total'>;
+
+const equals = (reveals: ContactField, column: string = reveals): Filter => ({
+  reveals,
+  where: (value) => `c.${column} = ${value}`,
+});
+
+/** Timestamps are answered in milliseconds and kept in microseconds: "after 12.345" starts at 12.346. */
+const after = (reveals: ContactField): Filter => ({
+  reveals,
+  where: (value) => `c.${reveals} >= date_trunc('milliseconds', ${value}::timestamptz) + interval '1 ms'`,
+});
+const before = (reveals: ContactField): Filter => ({
+  reveals,
+  where: (value) => `c.${reveals} < ${value}::timestamptz`,
+});
+
+/** Every filter as its SQL condition; each is served by an index named in the migrations. */
+const FILTERS: Record<FilterName, Filter> = {
+  company_id: equals('company_id'),
+  type: equals('contact_type'),
+  source: equals('source'),
+  search: { reveals: 'full_name', where: (term) => `c.search_text LIKE search_pattern(${term})` },
+  product: equals('product'),
+  tag: { reveals: 'tags', where: (tag) => `string_to_array(c.tags, ',') @> ARRAY[${tag}]` },
+  email: equals('email'),
+  portal_access: equals('portal_access'),
+  portal_role: equals('portal_role'),
+  pipeline_stage: equals('pipeline_stage'),
+  funnel_stage: equals('funnel_stage'),
+  created_after: after('created_at'),
+  created_before: before('created_at'),
+  updated_after: after('updated_at'),
+  updated_before: before('updated_at'),
+};
+
+/** Every sort, by the field it reveals. The expressions are those of the indexes. */
+const SORTS = {
+  created_at: { expression: 'c.created_at', type: 'timestamptz' },
+  updated_at: { expression: 'c.updated_at', type: 'timestamptz' },
+  full_name: { expression: `(COALESCE(c.full_name, '') COLLATE "und-x-icu")`, type: 'text' },
+  email: { expression: `COALESCE(c.email, '')`, type: 'text' },
+  engagement_score: { expression: 'COALESCE(c.engagement_score, -1)', type: 'float8' },
+} as const satisfies Partial<Record<ContactField, Sort>>;
+
+/**
+ * The conditions of the filters in `query`.
+ * @throws ApiError 400 for a filter that reveals what the caller may not see, as if it did not exist.
+ */
+export function filterConditions(query: ContactQuery, caller: Caller, params: Params): string[] {
+  const visible = visibleFields(caller);
+  const names = (Object.keys(FILTERS) as FilterName[]).filter((name) => query[name] !== undefined);
+  const hidden = names.filter((name) => !visible.includes(FILTERS[name].reveals));
+  if (hidden.length > 0) {
+    const known = Object.keys(FILTERS).filter((name) => visible.includes(FILTERS[name as FilterName].reveals));
+    throw ApiError.invalid(hidden.map((name) => unknownName(name, known, 'query')));
+  }
+  return names.map((name) => FILTERS[name].where(params.add(query[name])));
+}
+
+/**
+ * The order `query` asks for: newest first by default, and then an exact e-mail match of the search before all.
+ * @throws ApiError 400 for a sort that does not exist for the caller.
+ */
+export function listOrder(query: ContactQuery, caller: Caller, params: Params): Order {
+  const name = query.sort ?? '-created_at';
+  const descending = name.startsWith('-');
+  const field = descending ? name.slice(1) : name;
+  const visible = visibleFields(caller) as readonly string[];
+  const known = Object.keys(SORTS).filter((sort) => visible.includes(sort));
+  if (!known.includes(field)) throw ApiError.invalid([unknownField('sort', field, known)]);
+  const sort = SORTS[field as keyof typeof SORTS];
+  const exact = query.sort === undefined && query.search !== undefined ? canonicalEmail(query.search) : null;
+  return { name, sort, descending, ...(exact && { first: `c.email = ${params.add(exact)}` }) };
+}

@@ -1,0 +1,91 @@
+// The routes of contacts.
+import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Access } from '../auth/access.decorator.js';
+import type { Caller } from '../auth/caller.js';
+import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
+import { notModified } from '../common/etag.js';
+import { type Ok, type Page, ok } from '../common/page.js';
+import {
+  ContactDetail,
+  ContactFields,
+  ContactItem,
+  CreateContactDto,
+  CreatedContact,
+  PatchContactDto,
+  UpdatedContact,
+} from './contact.dto.js';
+import { ContactQuery } from './contact.query.js';
+import { ContactsService } from './contacts.service.js';
+
+@ApiTags('contacts')
+@Controller('api/contacts')
+export class ContactsController {
+  constructor(private readonly contacts: ContactsService) {}
+
+  @Get()
+  @Access({ key: 'contacts:read', portal: true })
+  @AnswersPage('List contacts, newest first', ContactItem, ContactFields)
+  async list(
+    @CurrentCaller() caller: Caller,
+    @Query() query: ContactQuery,
+  ): Promise<Ok<Page<Partial<ContactDetail>>>> {
+    return ok(await this.contacts.list(caller, query));
+  }
+
+  @Get(':id')
+  @Access({ key: 'contacts:read', portal: true })
+  @EtagHeaders()
+  @AnswersOk('Read a contact', ContactDetail, ['not_found'])
+  async get(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Headers('if-none-match') ifNoneMatch: string | undefined,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Ok<ContactDetail> | undefined> {
+    const contact = await this.contacts.get(caller, id);
+    return notModified(reply, contact, ifNoneMatch) ? undefined : ok(contact);
+  }
+
+  @Post()
+  @HttpCode(201)
+  @Access({ key: 'contacts:write' })
+  @AnswersCreated('Create a contact', CreatedContact, [
+    'email_or_company_required',
+    'portal_access_needs_email',
+    'email_taken',
+    'company_not_found',
+  ])
+  async create(
+    @CurrentCaller() caller: Caller,
+    @Body() dto: CreateContactDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Ok<CreatedContact>> {
+    const created = await this.contacts.create(caller, dto);
+    void reply.header('location', `/api/contacts/${created.id}`);
+    return ok(created);
+  }
+
+  @Patch(':id')
+  @Access({ key: 'contacts:write' })
+  @IfMatchHeader()
+  @AnswersOk('Change fields of a contact', UpdatedContact, [
+    'empty_patch',
+    'email_or_company_required',
+    'portal_access_needs_email',
+    'not_found',
+    'email_taken',
+    'precondition_failed',
+    'company_not_found',
+  ])
+  async patch(
+    @CurrentCaller() caller: Caller,
+    @Param('id') id: string,
+    @Body() dto: PatchContactDto,
+    @Headers('if-match') ifMatch: string | undefined,
+  ): Promise<Ok<UpdatedContact>> {
+    return ok(await this.contacts.patch(caller, id, dto, ifMatch));
+  }
+}
