@@ -1,0 +1,96 @@
+// Hears of every change to an API key, from whichever process, within a fraction of a second.
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Client } from 'pg';
+
+/** Connection string of a direct session (not through a transaction pooler), for LISTEN. */
+export const LISTEN_URL = Symbol('LISTEN_URL');
+
+/** How often the session proves that it is alive, and how long it is trusted since it last did, in ms. */
+const HEARTBEAT = 250;
+const TRUSTED_FOR = 750;
+const RECONNECT_AFTER = 500;
+
+/**
+ * Listens on its own connection. While it cannot be sure to hear (`isCurrent` false), nothing remembered may be
+ * used: that is what makes "revoked within one second" hold through a lost or silent connection, too.
+ */
+@Injectable()
+export class ApiKeyChanges implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(ApiKeyChanges.name);
+  private readonly listeners: ((keyId: string | null) => void)[] = [];
+  private client?: Client;
+  private timer?: NodeJS.Timeout;
+  private heardAt = -Infinity;
+  private stopped = false;
+
+  constructor(@Inject(LISTEN_URL) private readonly url: string) {}
+
+  /** Calls `listener` with the id of each key that changed, or null when any may have. */
+  onChange(listener: (keyId: string | null) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Whether a change made until `TRUSTED_FOR` ms ago would have been heard of. */
+  get isCurrent(): boolean {
+    return performance.now() - this.heardAt < TRUSTED_FOR;
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.connect();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.client?.end().catch(() => undefined);
+  }
+
+  private async connect(): Promise<void> {
+    const client = new Client({
+      connectionString: this.url,
+      application_name: 'contacts-listen',
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 5_000,
+      keepAlive: true,
+    });
+    this.client = client;
+    client.on('notification', ({ payload }) => this.announce(payload ?? null));
+    // Without a handler the error would end the process; the heartbeat notices the loss.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query('LISTEN api_key_changed');
+      // What changed while nobody listened is unknown.
+      this.announce(null);
+      await this.beat(client);
+    } catch (error) {
+      this.reconnect(client, error);
+    }
+  }
+
+  /** An answer proves that every notification before it has been delivered, since both share the connection. */
+  private async beat(client: Client): Promise<void> {
+    const asked = performance.now();
+    await client.query('SELECT 1');
+    this.heardAt = asked;
+    this.later(HEARTBEAT, () => this.beat(client).catch((error: unknown) => this.reconnect(client, error)));
+  }
+
+  private reconnect(client: Client, error: unknown): void {
+    if (this.stopped) return;
+    this.logger.warn(`Not listening for key changes, asking the database instead: ${(error as Error).message}`);
+    this.heardAt = -Infinity;
+    void client.end().catch(() => undefined);
+    this.later(RECONNECT_AFTER, () => this.connect());
+  }
+
+  private later(delay: number, work: () => Promise<void>): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => void work(), delay);
+    this.timer.unref();
+  }
+
+  private announce(keyId: string | null): void {
+    for (const listener of this.listeners) listener(keyId);
+  }
+}

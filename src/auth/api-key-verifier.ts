@@ -1,0 +1,100 @@
+// Decides whether an API key is good, mostly from memory.
+import { timingSafeEqual } from 'node:crypto';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import ipaddr from 'ipaddr.js';
+import { ApiKeyChanges } from './api-key-changes.js';
+import { hashSecret, parseApiKey } from './api-key-format.js';
+import type { ApiKey } from './api-key.entity.js';
+import { ApiKeysRepository } from './api-keys.repository.js';
+import type { KeyCaller } from './caller.js';
+
+/** Keys remembered at most; beyond that the oldest is forgotten. */
+const CAPACITY = 10_000;
+/** `last_used_at` is written at most this often per key, in ms. */
+const TOUCH_EVERY = 60_000;
+
+@Injectable()
+export class ApiKeyVerifier implements OnApplicationShutdown {
+  private readonly logger = new Logger(ApiKeyVerifier.name);
+  private readonly remembered = new Map<string, ApiKey>();
+  private readonly touchedAt = new Map<string, number>();
+  private readonly touching = new Set<Promise<void>>();
+  /** Counts changes, so that a row read before a change is not remembered after it. */
+  private changes = 0;
+
+  constructor(
+    private readonly keys: ApiKeysRepository,
+    private readonly feed: ApiKeyChanges,
+  ) {
+    feed.onChange((keyId) => this.forget(keyId));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.touching);
+  }
+
+  /** The caller behind `text` used from `address`, or null for every fault of the key alike. */
+  async verify(text: string, address: string): Promise<KeyCaller | null> {
+    const parts = parseApiKey(text);
+    if (!parts) return null;
+    const key = await this.find(parts.id);
+    if (!key || !isLive(key) || !hasSecret(key, parts.secret) || !allowsAddress(key, address)) return null;
+    this.touch(key.id);
+    return { kind: 'key', keyId: key.id, scopes: key.scopes };
+  }
+
+  private async find(id: string): Promise<ApiKey | null> {
+    const known = this.feed.isCurrent ? this.remembered.get(id) : undefined;
+    if (known) return known;
+    const before = this.changes;
+    const key = await this.keys.findById(id);
+    if (key && before === this.changes) this.remember(key);
+    return key;
+  }
+
+  private remember(key: ApiKey): void {
+    if (this.remembered.size >= CAPACITY) {
+      const oldest = this.remembered.keys().next().value;
+      if (oldest !== undefined) this.forget(oldest);
+    }
+    this.remembered.set(key.id, key);
+  }
+
+  private forget(keyId: string | null): void {
+    this.changes += 1;
+    if (keyId === null) this.remembered.clear();
+    else this.remembered.delete(keyId);
+  }
+
+  private touch(id: string): void {
+    const now = Date.now();
+    if (now - (this.touchedAt.get(id) ?? 0) < TOUCH_EVERY) return;
+    this.touchedAt.set(id, now);
+    const work = this.keys
+      .touch([id])
+      .catch((error: unknown) => this.logger.warn(`Could not note a key's use: ${(error as Error).message}`))
+      .finally(() => this.touching.delete(work));
+    this.touching.add(work);
+  }
+}
+
+function isLive(key: ApiKey): boolean {
+  return key.revoked_at === null && (key.expires_at === null || key.expires_at.getTime() > Date.now());
+}
+
+/** Compares hashes in constant time; the secret before a rotation counts during its overlap. */
+function hasSecret(key: ApiKey, secret: string): boolean {
+  const hash = hashSecret(secret);
+  const overlapping = (key.previous_expires_at?.getTime() ?? 0) > Date.now() ? key.previous_secret_hash : null;
+  return timingSafeEqual(hash, key.secret_hash) || (overlapping !== null && timingSafeEqual(hash, overlapping));
+}
+
+function allowsAddress(key: ApiKey, address: string): boolean {
+  if (!key.allowed_cidrs) return true;
+  // `process` turns an IPv4-mapped IPv6 address into the IPv4 address that the list names.
+  const client = ipaddr.process(address);
+  return key.allowed_cidrs.some((cidr) => {
+    const [network, bits] = ipaddr.parseCIDR(cidr);
+    return network.kind() === client.kind() && client.match(network, bits);
+  });
+}

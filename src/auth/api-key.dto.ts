@@ -1,0 +1,89 @@
+// What clients send to manage API keys, and what they get back.
+import { ApiProperty, PickType } from '@nestjs/swagger';
+import ipaddr from 'ipaddr.js';
+import { ListOf, NumberBetween, Text, Timestamp } from '../common/fields.js';
+import type { ApiKey } from './api-key.entity.js';
+import { SCOPES, type Scope } from './caller.js';
+
+const DAY = 86_400;
+
+export class CreateApiKeyDto {
+  @Text({ max: 100, required: true, description: 'What the key is for.', example: 'billing backend' })
+  name: string;
+
+  @ListOf({
+    required: true,
+    words: SCOPES,
+    description: 'What the key may do: nothing but this, and nothing its maker may not.',
+    example: ['contacts:read'],
+  })
+  scopes: Scope[];
+
+  @Timestamp({ nullable: true, description: 'When the key ends; never, if absent.' })
+  expires_at?: string | null;
+
+  @ListOf({
+    nullable: true,
+    accepts: (text) => ipaddr.isValidCIDR(text),
+    expected: 'networks in CIDR notation such as 10.0.0.0/8',
+    description: 'Networks the key may be used from; any, if absent.',
+    example: ['10.0.0.0/8'],
+  })
+  allowed_cidrs?: string[] | null;
+}
+
+export class RotateApiKeyDto {
+  @NumberBetween({
+    min: 0,
+    max: 30 * DAY,
+    integer: true,
+    description: 'How long the old secret stays good beside the new one, in seconds; default one day.',
+  })
+  overlap_seconds?: number;
+}
+
+export const DEFAULT_OVERLAP = DAY;
+
+const moment = { type: 'string', format: 'date-time', nullable: true } as const;
+
+/** A key without its secret. */
+export class ApiKeyView {
+  @ApiProperty({ example: 'k3v9x2m4q8r1' }) id: string;
+  @ApiProperty({ example: 'billing backend' }) name: string;
+  @ApiProperty({ type: [String], enum: SCOPES }) scopes: Scope[];
+  @ApiProperty({ type: 'array', items: { type: 'string' }, nullable: true }) allowed_cidrs: string[] | null;
+  @ApiProperty({ format: 'date-time' }) created_at: string;
+  @ApiProperty(moment) expires_at: string | null;
+  @ApiProperty(moment) last_used_at: string | null;
+  @ApiProperty(moment) revoked_at: string | null;
+  @ApiProperty({ ...moment, description: 'Until when the secret before the last rotation is good.' })
+  previous_expires_at: string | null;
+}
+
+/** A key just made or rotated: the only time its text is shown. */
+export class IssuedApiKey extends ApiKeyView {
+  @ApiProperty({ example: 'smk_k3v9x2m4q8r1_…' }) key: string;
+}
+
+export class ApiKeyList {
+  @ApiProperty({ type: [ApiKeyView] }) items: ApiKeyView[];
+}
+
+export class RevokedApiKey extends PickType(ApiKeyView, ['id'] as const) {
+  @ApiProperty({ enum: [true] }) revoked: true;
+}
+
+/** What may be told of a stored key. */
+export function viewOf(key: ApiKey): ApiKeyView {
+  return {
+    id: key.id,
+    name: key.name,
+    scopes: key.scopes,
+    allowed_cidrs: key.allowed_cidrs,
+    created_at: key.created_at.toISOString(),
+    expires_at: key.expires_at?.toISOString() ?? null,
+    last_used_at: key.last_used_at?.toISOString() ?? null,
+    revoked_at: key.revoked_at?.toISOString() ?? null,
+    previous_expires_at: key.previous_expires_at?.toISOString() ?? null,
+  };
+}

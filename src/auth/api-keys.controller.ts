@@ -1,0 +1,52 @@
+// The routes of API keys.
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { AnswersCreated, AnswersOk } from '../common/api-docs.js';
+import { type Ok, ok } from '../common/page.js';
+import { Access } from './access.decorator.js';
+import { ApiKeyList, CreateApiKeyDto, IssuedApiKey, RevokedApiKey, RotateApiKeyDto } from './api-key.dto.js';
+import { ApiKeysService } from './api-keys.service.js';
+import type { KeyCaller } from './caller.js';
+import { CurrentCaller } from './current-caller.decorator.js';
+
+@ApiTags('keys')
+@Controller('api/keys')
+export class ApiKeysController {
+  constructor(private readonly keys: ApiKeysService) {}
+
+  @Get()
+  @Access({ key: 'keys:manage' })
+  @AnswersOk('List API keys', ApiKeyList)
+  async list(): Promise<Ok<ApiKeyList>> {
+    return ok({ items: await this.keys.list() });
+  }
+
+  @Post()
+  @HttpCode(201)
+  @Header('cache-control', 'no-store')
+  @Access({ key: 'keys:manage' })
+  @AnswersCreated('Create an API key; its text is shown this once', IssuedApiKey)
+  async create(@CurrentCaller() caller: KeyCaller, @Body() dto: CreateApiKeyDto): Promise<Ok<IssuedApiKey>> {
+    return ok(await this.keys.create(caller, dto));
+  }
+
+  @Post(':id/rotate')
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  @Access({ key: 'keys:manage' })
+  @AnswersOk('Give an API key a new secret', IssuedApiKey, ['not_found'])
+  async rotate(
+    @CurrentCaller() caller: KeyCaller,
+    @Param('id') id: string,
+    @Body() dto: RotateApiKeyDto,
+  ): Promise<Ok<IssuedApiKey>> {
+    return ok(await this.keys.rotate(caller, id, dto));
+  }
+
+  @Delete(':id')
+  @Access({ key: 'keys:manage' })
+  @AnswersOk('Revoke an API key', RevokedApiKey, ['not_found'])
+  async revoke(@Param('id') id: string): Promise<Ok<RevokedApiKey>> {
+    return ok(await this.keys.revoke(id));
+  }
+}

@@ -1,0 +1,68 @@
+// All SQL on API keys.
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Params, insertValues } from '../common/sql.js';
+import type { ApiKey } from './api-key.entity.js';
+import type { Scope } from './caller.js';
+
+@Injectable()
+export class ApiKeysRepository {
+  constructor(private readonly db: DataSource) {}
+
+  /** Every key, newest first, revoked ones included. */
+  list(): Promise<ApiKey[]> {
+    return this.db.query<ApiKey[]>('SELECT * FROM api_key ORDER BY created_at DESC, id');
+  }
+
+  async findById(id: string): Promise<ApiKey | null> {
+    const rows = await this.db.query<ApiKey[]>('SELECT * FROM api_key WHERE id = $1', [id]);
+    return rows[0] ?? null;
+  }
+
+  /** Inserts a key; null when the id is taken already. */
+  async insert(
+    key: Pick<ApiKey, 'id' | 'name' | 'secret_hash' | 'scopes' | 'allowed_cidrs' | 'expires_at'>,
+  ): Promise<ApiKey | null> {
+    const params = new Params();
+    const rows = await this.db.query<ApiKey[]>(
+      `INSERT INTO api_key ${insertValues(key, params)} ON CONFLICT (id) DO NOTHING RETURNING *`,
+      params.values,
+    );
+    return rows[0] ?? null;
+  }
+
+  /**
+   * Gives a live key whose scopes are all among `within` a new secret; the old one stays good for
+   * `overlapSeconds`. Null when there is no such key.
+   */
+  rotate(id: string, secretHash: Buffer, overlapSeconds: number, within: readonly Scope[]): Promise<ApiKey | null> {
+    return this.change(
+      `UPDATE api_key SET
+         previous_secret_hash = CASE WHEN $3 > 0 THEN secret_hash END,
+         previous_expires_at = CASE WHEN $3 > 0 THEN now() + make_interval(secs => $3) END,
+         secret_hash = $2
+       WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND scopes <@ $4::text[]
+       RETURNING *`,
+      [id, secretHash, overlapSeconds, within],
+    );
+  }
+
+  /** Ends a key for good; null when there is none that lives. */
+  revoke(id: string): Promise<ApiKey | null> {
+    return this.change('UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING *', [id]);
+  }
+
+  /** Notes that keys were used, each at most once a minute whichever process saw it. */
+  async touch(ids: readonly string[]): Promise<void> {
+    await this.db.query(
+      `UPDATE api_key SET last_used_at = now()
+       WHERE id = ANY($1::text[]) AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`,
+      [ids],
+    );
+  }
+
+  private async change(update: string, values: unknown[]): Promise<ApiKey | null> {
+    const rows = await this.db.query<ApiKey[]>(`WITH changed AS (${update}) SELECT * FROM changed`, values);
+    return rows[0] ?? null;
+  }
+}

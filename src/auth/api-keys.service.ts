@@ -1,0 +1,72 @@
+// Issues, rotates and revokes API keys.
+import { Injectable } from '@nestjs/common';
+import { ApiError } from '../common/errors.js';
+import { formatApiKey, hashSecret, newKeyId, newSecret } from './api-key-format.js';
+import {
+  type ApiKeyView,
+  type CreateApiKeyDto,
+  DEFAULT_OVERLAP,
+  type IssuedApiKey,
+  type RevokedApiKey,
+  type RotateApiKeyDto,
+  viewOf,
+} from './api-key.dto.js';
+import { ApiKeysRepository } from './api-keys.repository.js';
+import type { KeyCaller } from './caller.js';
+
+@Injectable()
+export class ApiKeysService {
+  constructor(private readonly keys: ApiKeysRepository) {}
+
+  /** Every key without its secret, newest first. */
+  async list(): Promise<ApiKeyView[]> {
+    return (await this.keys.list()).map(viewOf);
+  }
+
+  /** @throws ApiError 403 for scopes the caller does not have itself. */
+  async create(caller: KeyCaller, dto: CreateApiKeyDto): Promise<IssuedApiKey> {
+    const beyond = dto.scopes.filter((scope) => !caller.scopes.includes(scope));
+    if (beyond.length > 0) {
+      const message = `A key cannot hand out a scope it lacks: ${beyond.join(', ')}.`;
+      throw new ApiError('insufficient_scope', { message, field: 'scopes' });
+    }
+    const secret = newSecret();
+    for (;;) {
+      const stored = await this.keys.insert({
+        id: newKeyId(),
+        name: dto.name,
+        secret_hash: hashSecret(secret),
+        scopes: dto.scopes,
+        allowed_cidrs: dto.allowed_cidrs ?? null,
+        expires_at: dto.expires_at ? new Date(dto.expires_at) : null,
+      });
+      // An id drawn twice is simply drawn again.
+      if (stored) return { ...viewOf(stored), key: formatApiKey({ id: stored.id, secret }) };
+    }
+  }
+
+  /**
+   * Gives a key a new secret, which its caller learns: so never a key with more scopes than the caller's.
+   * @throws ApiError 404 for a key that is not there or has ended, 403 for one with more scopes.
+   */
+  async rotate(caller: KeyCaller, id: string, dto: RotateApiKeyDto): Promise<IssuedApiKey> {
+    const secret = newSecret();
+    const overlap = dto.overlap_seconds ?? DEFAULT_OVERLAP;
+    const rotated = await this.keys.rotate(id, hashSecret(secret), overlap, caller.scopes);
+    if (rotated) return { ...viewOf(rotated), key: formatApiKey({ id, secret }) };
+    const existing = await this.keys.findById(id);
+    const beyond = existing?.scopes.filter((scope) => !caller.scopes.includes(scope)) ?? [];
+    if (beyond.length === 0) return notFound(id);
+    throw new ApiError('insufficient_scope', { message: `The key has scopes this one lacks: ${beyond.join(', ')}.` });
+  }
+
+  /** @throws ApiError 404 for a key that is not there or was revoked before. */
+  async revoke(id: string): Promise<RevokedApiKey> {
+    const revoked = await this.keys.revoke(id);
+    return revoked ? { id: revoked.id, revoked: true } : notFound(id);
+  }
+}
+
+function notFound(id: string): never {
+  throw new ApiError('not_found', { message: `There is no living API key ${JSON.stringify(id.slice(0, 100))}.` });
+}

@@ -1,0 +1,34 @@
+// Who is calling: the one type that every guard produces and every repository query takes.
+
+/** What an API key may do; nothing unless named. */
+export const SCOPES = [
+  'contacts:read',
+  'contacts:write',
+  'companies:read',
+  'companies:write',
+  'keys:manage',
+] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export const PORTAL_ROLES = ['client_admin', 'client_viewer'] as const;
+export type PortalRole = (typeof PORTAL_ROLES)[number];
+
+/** A backend, by API key: sees every row, does what its scopes say. */
+export interface KeyCaller {
+  readonly kind: 'key';
+  readonly keyId: string;
+  readonly scopes: readonly Scope[];
+}
+
+/** A contact signed in to the portal: sees its own company's people, or only itself without a company. */
+export interface PortalCaller {
+  readonly kind: 'portal';
+  readonly contactId: string;
+  readonly companyId: string | null;
+  readonly role: PortalRole;
+}
+
+export type Caller = KeyCaller | PortalCaller;
+
+/** The command line acts with every scope. */
+export const OPERATOR: KeyCaller = { kind: 'key', keyId: 'operator', scopes: SCOPES };

@@ -1,0 +1,13 @@
+import { type ExecutionContext, createParamDecorator } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import type { Caller } from './caller.js';
+
+/** A request whose caller the AccessGuard has established. */
+export interface AuthenticatedRequest extends FastifyRequest {
+  user: Caller;
+}
+
+/** The caller of the current request. */
+export const CurrentCaller = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): Caller => context.switchToHttp().getRequest<AuthenticatedRequest>().user,
+);
