@@ -1,0 +1,194 @@
+// Applies and undoes migrations: one run at a time per database, each migration whole or not at all.
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+import { type MigrationFile, MIGRATIONS_DIRECTORY, loadMigrations } from './migration-files.js';
+import { type AppliedMigration, CREATE_MIGRATION_TABLE, appliedMigrations } from './migration-table.js';
+import { MigrationError } from './migration-error.js';
+import { type MigrationStatus, migrationStatus } from './migration-status.js';
+
+/** An arbitrary number that means "migrations" to every release; advisory locks are per database. */
+const LOCK_KEY = 7_263_451_980;
+const LOCK_RETRY_MS = 200;
+
+export interface MigratorOptions {
+  /** A direct connection: through a transaction pooler the lock would not hold. */
+  url: string;
+  directory?: string;
+  log?: (line: string) => void;
+}
+
+type Direction = 'up' | 'down';
+
+export class Migrator {
+  private readonly url: string;
+  private readonly directory: string;
+  private readonly log: (line: string) => void;
+
+  constructor({ url, directory = MIGRATIONS_DIRECTORY, log = console.log }: MigratorOptions) {
+    this.url = url;
+    this.directory = directory;
+    this.log = log;
+  }
+
+  /**
+   * Applies pending migrations in order, up to and including the one named `to`; a dry run prints their SQL.
+   * @returns names applied (or that would be).
+   * @throws MigrationError when one fails (the earlier ones stay); Error when an applied file has changed.
+   */
+  async up({ dryRun = false, to }: { dryRun?: boolean; to?: string } = {}): Promise<string[]> {
+    return this.run(dryRun, async (client, files, applied) => {
+      const { changed } = migrationStatus(files, applied);
+      if (changed.length > 0) {
+        throw new Error(
+          `Changed after it was applied: ${changed.join(', ')}. ` +
+            `A migration is frozen once merged: restore the file and put the change in a new migration.`,
+        );
+      }
+      if (to !== undefined && !files.some(({ name }) => name === to))
+        throw new Error(`No migration is named ${to}.`);
+      const done = new Set(applied.map(({ name }) => name));
+      const pending = files.filter(({ name }) => !done.has(name) && (to === undefined || name <= to));
+      return this.each(client, pending, 'up', dryRun);
+    });
+  }
+
+  /**
+   * Undoes the last `steps` applied migrations, the last applied first; a dry run prints their SQL.
+   * @returns names undone (or that would be).
+   * @throws MigrationError when one fails; Error when one of them has no file here.
+   */
+  async down({ steps = 1, dryRun = false }: { steps?: number; dryRun?: boolean } = {}): Promise<string[]> {
+    return this.run(dryRun, async (client, files, applied) => {
+      const last = applied.toReversed().slice(0, steps);
+      const undone = last.map(({ name }) => {
+        const file = files.find((candidate) => candidate.name === name);
+        if (!file)
+          throw new Error(
+            `${name} cannot be undone: its file is in a newer release. Run down from that one.`,
+          );
+        return file;
+      });
+      return this.each(client, undone, 'down', dryRun);
+    });
+  }
+
+  /** What is applied, pending, unknown or changed. Writes nothing. */
+  async status(): Promise<MigrationStatus> {
+    return this.connected(async (client) =>
+      migrationStatus(await loadMigrations(this.directory), await appliedIn(client)),
+    );
+  }
+
+  private async run(
+    dryRun: boolean,
+    work: (client: Client, files: MigrationFile[], applied: AppliedMigration[]) => Promise<string[]>,
+  ): Promise<string[]> {
+    const files = await loadMigrations(this.directory);
+    return this.connected(async (client) => {
+      if (!dryRun) {
+        await this.lock(client);
+        await client.query(CREATE_MIGRATION_TABLE);
+      }
+      return work(client, files, await appliedIn(client));
+    });
+  }
+
+  private async connected<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const client = new Client({
+      connectionString: this.url,
+      application_name: 'contacts-migrate',
+      connectionTimeoutMillis: 10_000,
+    });
+    // A lost connection rejects the running query as well; unheard, the event would end the process.
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      // A role's statement_timeout is meant for requests; building an index may take longer.
+      await client.query(`SET statement_timeout = 0; SET client_min_messages = warning`);
+      return await work(client);
+    } finally {
+      await client.end(); // also lets go of the lock
+    }
+  }
+
+  private async lock(client: Client): Promise<void> {
+    // Asking again and again, not pg_advisory_lock(): a session waiting in that call keeps a snapshot, for which
+    // CREATE INDEX CONCURRENTLY in the other session waits in turn, and PostgreSQL ends one as a deadlock.
+    for (let waiting = false; ; waiting = true) {
+      const { rows } = await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1) AS locked', [
+        LOCK_KEY,
+      ]);
+      if (rows[0]?.locked) return;
+      if (!waiting) this.log('Waiting: another migration run is at work on this database.');
+      await delay(LOCK_RETRY_MS);
+    }
+  }
+
+  private async each(
+    client: Client,
+    files: MigrationFile[],
+    direction: Direction,
+    dryRun: boolean,
+  ): Promise<string[]> {
+    if (files.length === 0) this.log(direction === 'up' ? 'Nothing to apply.' : 'Nothing to undo.');
+    for (const file of files) {
+      if (dryRun) this.print(file, direction);
+      else await this.apply(client, file, direction);
+    }
+    return files.map(({ name }) => name);
+  }
+
+  private print({ name, migration }: MigrationFile, direction: Direction): void {
+    const { withoutTransaction } = migration;
+    this.log(
+      `-- ${name} (${direction})${withoutTransaction ? `, outside a transaction: ${withoutTransaction}` : ''}`,
+    );
+    for (const statement of migration[direction]) this.log(`${statement};`);
+    this.log('');
+  }
+
+  private async apply(client: Client, file: MigrationFile, direction: Direction): Promise<void> {
+    const { name, migration } = file;
+    const outside = migration.withoutTransaction;
+    if (outside) this.log(`${name} runs outside a transaction: ${outside}`);
+    const started = performance.now();
+    // Waiting for a table lock holds up every later query on that table: give up before clients notice.
+    if (!outside) await client.query(`BEGIN; SET LOCAL lock_timeout = '10s'`);
+    try {
+      for (const [index, statement] of migration[direction].entries()) {
+        await client.query(statement).catch((cause: unknown) => {
+          throw new MigrationError({ file, direction, index, cause });
+        });
+      }
+      const milliseconds = Math.round(performance.now() - started);
+      await record(client, file, direction, milliseconds);
+      if (!outside) await client.query('COMMIT');
+      this.log(`${direction === 'up' ? 'Applied' : 'Undone'} ${name} in ${milliseconds} ms`);
+    } catch (error) {
+      // The first error tells more than a rollback's on a lost connection, which rolls back anyway.
+      if (!outside) await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+async function record(
+  client: Client,
+  { name, checksum }: MigrationFile,
+  direction: Direction,
+  milliseconds: number,
+): Promise<void> {
+  if (direction === 'down') await client.query('DELETE FROM migration WHERE name = $1', [name]);
+  else {
+    await client.query('INSERT INTO migration (name, duration_ms, checksum) VALUES ($1, $2, $3)', [
+      name,
+      milliseconds,
+      checksum,
+    ]);
+  }
+}
+
+async function appliedIn(client: Client): Promise<AppliedMigration[]> {
+  return appliedMigrations({ query: async (sql, parameters) => (await client.query(sql, parameters)).rows });
+}

@@ -1,0 +1,27 @@
+// What a start prints for people: where the service is, and the first thing to try.
+
+interface Started {
+  url: string;
+  embedded: boolean;
+  /** Text of the key made on this start, if one was. */
+  key: string | null;
+}
+
+export function banner({ url, embedded, key }: Started): string {
+  const shown = key ?? '$KEY';
+  const lines = [
+    '',
+    `  Contacts is running at ${url}`,
+    `  Reference              ${url}/docs`,
+    ...(embedded ? ['  Database               embedded PostgreSQL, kept in .data/'] : []),
+    key
+      ? `  API key                ${key}   (shown only now)`
+      : '  API key                npm run cli -- keys create --name me --scopes contacts:read,contacts:write',
+    '',
+    '  Try it:',
+    '',
+    `  curl -H 'X-SM-Key: ${shown}' '${url}/api/contacts?limit=2'`,
+    '',
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,26 @@
+// A first look at the service: sample contacts and a key, on the first start of an embedded database.
+import type { INestApplicationContext } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { ApiKeysService } from '../auth/api-keys.service.js';
+import { OPERATOR, SCOPES } from '../auth/caller.js';
+import { CompaniesService } from '../companies/companies.service.js';
+import { ContactsService } from '../contacts/contacts.service.js';
+import { sampleCompanies } from './sample-data.js';
+
+/** Fills an empty database through the services' own path and answers the text of a new key, or null if not empty. */
+export async function prepareFirstStart(app: INestApplicationContext): Promise<string | null> {
+  const [used] = await app
+    .get(DataSource)
+    .query<unknown[]>(
+      'SELECT 1 FROM api_key UNION ALL SELECT 1 FROM contact UNION ALL SELECT 1 FROM company LIMIT 1',
+    );
+  if (used) return null;
+  const companies = app.get(CompaniesService);
+  const contacts = app.get(ContactsService);
+  for (const { contacts: people, ...company } of sampleCompanies()) {
+    const { id } = await companies.create(company);
+    for (const person of people) await contacts.create(OPERATOR, { ...person, company_id: id });
+  }
+  const issued = await app.get(ApiKeysService).create(OPERATOR, { name: 'first start', scopes: [...SCOPES] });
+  return issued.key;
+}

@@ -1,0 +1,65 @@
+// The service: opens its database, listens, and drains when asked to stop.
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DataSource } from 'typeorm';
+import { createApp } from './app.setup.js';
+import { type Env, loadEnv } from './config/env.js';
+import { checkSchema, schemaRefusal } from './database/schema-check.js';
+import { banner } from './local/banner.js';
+import { prepareFirstStart } from './local/first-start.js';
+import { type ServiceDatabase, openServiceDatabase } from './local/local-database.js';
+import { Migrator } from './database/migrator.js';
+
+try {
+  await start(loadEnv());
+} catch (error) {
+  process.stderr.write(`${explain(error)}\n`);
+  process.exit(1);
+}
+
+async function start(given: Env): Promise<void> {
+  const database = await openServiceDatabase(given);
+  try {
+    const env = { ...given, DATABASE_URL: database.url };
+    if (database.embedded) await new Migrator({ url: database.url, log: () => {} }).up();
+    const app = await createApp(env);
+    await refuseForeignSchema(app);
+    const key = database.embedded ? await prepareFirstStart(app) : null;
+    await app.listen({ host: env.HOST, port: env.PORT });
+    const url = env.PUBLIC_URL ?? localUrl(app);
+    await database.announce(url);
+    process.stdout.write(banner({ url, embedded: database.embedded, key }));
+    drainOnSignal(app, database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function refuseForeignSchema(app: NestFastifyApplication): Promise<void> {
+  const refusal = schemaRefusal(await checkSchema(app.get(DataSource)));
+  if (refusal) throw new Error(refusal);
+}
+
+function localUrl(app: NestFastifyApplication): string {
+  const address = app.getHttpServer().address();
+  if (address === null || typeof address === 'string') return String(address);
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  return `http://${host === '0.0.0.0' || host === '[::]' ? 'localhost' : host}:${address.port}`;
+}
+
+/** The first signal finishes what is in flight, the second ends at once. */
+function drainOnSignal(app: NestFastifyApplication, database: ServiceDatabase): void {
+  const stop = async (): Promise<void> => {
+    process.once('SIGINT', () => process.exit(1)).once('SIGTERM', () => process.exit(1));
+    await app.close();
+    await database.close();
+    process.exit(0);
+  };
+  process.once('SIGINT', () => void stop()).once('SIGTERM', () => void stop());
+}
+
+function explain(error: unknown): string {
+  const { code, port, message } = error as { code?: string; port?: number; message?: string };
+  if (code === 'EADDRINUSE') return `Port ${port} is taken by another program. Set PORT to a free one, e.g. PORT=3001.`;
+  return message || String(error);
+}
