@@ -10,7 +10,7 @@ import { ApiError, type Fault } from './common/errors.js';
 import { parseInput } from './common/input.pipe.js';
 import { loadEnv } from './config/env.js';
 import { dataSourceOptions } from './data-source.js';
-import { checkSchema, schemaRefusal } from './database/schema-check.js';
+import { requireSchema } from './database/require-schema.js';
 import { openDatabase } from './local/local-database.js';
 
 const USAGE = `Usage: npm run --silent cli -- <command>     (in the image: node dist/cli.js <command>)
@@ -139,9 +139,8 @@ async function withKeys(work: (keys: ApiKeysService) => Promise<string>): Promis
   const database = await openDatabase(env);
   const db = new DataSource(dataSourceOptions({ ...env, DATABASE_URL: database.url }));
   try {
+    await requireSchema(database.url);
     await db.initialize();
-    const refusal = schemaRefusal(await checkSchema(db));
-    if (refusal) throw new Error(refusal);
     return await work(new ApiKeysService(new ApiKeysRepository(db)));
   } finally {
     if (db.isInitialized) await db.destroy();

@@ -1,13 +1,12 @@
 // The service: opens its database, listens, and drains when asked to stop.
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DataSource } from 'typeorm';
 import { createApp } from './app.setup.js';
 import { type Env, loadEnv } from './config/env.js';
-import { checkSchema, schemaRefusal } from './database/schema-check.js';
+import { Migrator } from './database/migrator.js';
+import { requireSchema } from './database/require-schema.js';
 import { banner } from './local/banner.js';
 import { prepareFirstStart } from './local/first-start.js';
 import { type ServiceDatabase, openServiceDatabase } from './local/local-database.js';
-import { Migrator } from './database/migrator.js';
 
 try {
   await start(loadEnv());
@@ -21,8 +20,8 @@ async function start(given: Env): Promise<void> {
   try {
     const env = { ...given, DATABASE_URL: database.url };
     if (database.embedded) await new Migrator({ url: database.url, log: () => {} }).up();
+    await requireSchema(database.url);
     const app = await createApp(env);
-    await refuseForeignSchema(app);
     const key = database.embedded ? await prepareFirstStart(app) : null;
     await app.listen({ host: env.HOST, port: env.PORT });
     const url = env.PUBLIC_URL ?? localUrl(app);
@@ -33,11 +32,6 @@ async function start(given: Env): Promise<void> {
     await database.close();
     throw error;
   }
-}
-
-async function refuseForeignSchema(app: NestFastifyApplication): Promise<void> {
-  const refusal = schemaRefusal(await checkSchema(app.get(DataSource)));
-  if (refusal) throw new Error(refusal);
 }
 
 function localUrl(app: NestFastifyApplication): string {

