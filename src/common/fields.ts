@@ -117,7 +117,12 @@ export function Timestamp(options: RuleOptions = {}): PropertyDecorator {
     if (typeof value !== 'string') return wrongType('a string');
     return isTimestamp(value) ? undefined : badFormat('a timestamp with an offset, such as 2026-01-31T12:00:00Z');
   };
-  return rule({ check, schema: { type: 'string', format: 'date-time' } }, options);
+  return rule({ check, convert: utcOf, schema: { type: 'string', format: 'date-time' } }, options);
+}
+
+/** A sound timestamp in UTC and milliseconds, for PostgreSQL takes no offset beyond 15:59; else `value` itself. */
+export function utcOf(value: unknown): unknown {
+  return typeof value === 'string' && isTimestamp(value) ? new Date(value).toISOString() : value;
 }
 
 /** Whether `value` is ISO 8601 with date, time and offset, a real moment of the years 1 to 9999. */

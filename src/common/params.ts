@@ -1,6 +1,6 @@
 // The rules for query parameters: always strings on the wire, converted only when they are well formed.
 import { canonicalEmail } from './email.js';
-import { isTimestamp } from './fields.js';
+import { isTimestamp, utcOf } from './fields.js';
 import { type IdPrefix, isId } from './ids.js';
 import { type RuleFault, type RuleOptions, rule } from './rule.js';
 
@@ -77,7 +77,7 @@ export function TimestampParam(options: RuleOptions = {}): PropertyDecorator {
     isTimestamp(String(value))
       ? undefined
       : fault('bad_format', 'must be a timestamp with an offset, such as 2026-01-31T12:00:00Z');
-  return rule({ check, schema: { type: 'string', format: 'date-time' } }, options);
+  return rule({ check, convert: utcOf, schema: { type: 'string', format: 'date-time' } }, options);
 }
 
 /** The place a walk has reached; empty starts one. `decodeCursor` judges the rest. */

@@ -90,7 +90,7 @@ const equals = (reveals: ContactField, column: string = reveals): Filter => ({
 /** Timestamps are answered in milliseconds and kept in microseconds: "after 12.345" starts at 12.346. */
 const after = (reveals: ContactField): Filter => ({
   reveals,
-  where: (value) => `c.${reveals} >= date_trunc('milliseconds', ${value}::timestamptz) + interval '1 ms'`,
+  where: (value) => `c.${reveals} >= ${value}::timestamptz + interval '1 ms'`,
 });
 const before = (reveals: ContactField): Filter => ({
   reveals,
