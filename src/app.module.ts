@@ -14,6 +14,7 @@ import { loggerOptions } from './config/logger.js';
 import { ContactsModule } from './contacts/contacts.module.js';
 import { dataSourceOptions } from './data-source.js';
 import { HealthModule } from './health/health.module.js';
+import { PortalModule } from './portal/portal.module.js';
 
 @Module({})
 export class AppModule {
@@ -28,6 +29,7 @@ export class AppModule {
         AuthModule,
         CompaniesModule,
         ContactsModule,
+        PortalModule,
         HealthModule,
       ],
       providers: [

@@ -1,5 +1,6 @@
 // How the application is put together over HTTP: the same for main.ts, the tests and the exported reference.
 import { randomUUID } from 'node:crypto';
+import cookie from '@fastify/cookie';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
@@ -15,6 +16,9 @@ const BODY_LIMIT = 1024 * 1024;
 /** A caller's request id is taken over if it looks like one. */
 const SANE_REQUEST_ID = /^[\w.:/+=@-]{8,128}$/;
 
+/** The one route that takes an HTML form: the button of the sign-in page. */
+const FORM_ROUTE = '/auth/magic-link/confirm';
+
 /** The application, not yet listening. `preview` builds it without a database, for its routes alone. */
 export async function createApp(env: Env, { preview = false } = {}): Promise<NestFastifyApplication> {
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.with(env), fastifyAdapter(env), {
@@ -25,7 +29,8 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
     abortOnError: false,
   });
   if (preview) return app;
-  acceptJsonOnly(app);
+  acceptJson(app);
+  await app.register(cookie);
   serveDocs(app, env);
   await app.init();
   app.useLogger(app.get(Logger));
@@ -77,19 +82,31 @@ function answerBrokenHttp(error: { code?: string }, socket: { writable: boolean;
   );
 }
 
-function acceptJsonOnly(app: NestFastifyApplication): void {
+type Done = (error: Error | null, value?: unknown) => void;
+
+/** JSON everywhere, a form on one route, and nothing else. */
+function acceptJson(app: NestFastifyApplication): void {
   const fastify = app.getHttpAdapter().getInstance();
+  const parsed = (done: Done, parse: () => unknown): void => {
+    try {
+      done(null, parse());
+    } catch (error) {
+      done(error as Error);
+    }
+  };
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    (_request: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
-      try {
-        done(null, readJson(body));
-      } catch (error) {
-        done(error as Error);
-      }
-    },
+    (_request: FastifyRequest, body: Buffer, done: Done) => parsed(done, () => readJson(body)),
+  );
+  fastify.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    (request: FastifyRequest, body: string, done: Done) =>
+      parsed(done, () => {
+        if (request.routeOptions.url !== FORM_ROUTE) throw new ApiError('unsupported_media_type');
+        return readQuery(body);
+      }),
   );
 }
-

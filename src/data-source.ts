@@ -4,8 +4,10 @@ import { ApiKey } from './auth/api-key.entity.js';
 import { Company } from './companies/company.entity.js';
 import type { Env } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
+import { PortalSession } from './portal/portal-session.entity.js';
+import { SigningKey } from './portal/signing-key.entity.js';
 
-export const entities = [Company, Contact, ApiKey];
+export const entities = [Company, Contact, ApiKey, SigningKey, PortalSession];
 
 /**
  * Options for a TypeORM DataSource on `env.DATABASE_URL`.

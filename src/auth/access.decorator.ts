@@ -6,15 +6,18 @@ import type { Scope } from './caller.js';
 
 export const ACCESS = 'access';
 
-/** `key`: the scope an API key needs. `portal`: whether portal users may call the route at all. */
+/** `key`: the scope an API key needs, without which no key may. `portal`: whether portal users may. */
 export interface RouteAccess {
-  readonly key: Scope;
+  readonly key?: Scope;
   readonly portal?: true;
 }
 
 /** Sets a route's access and its OpenAPI security together. */
 export function Access(access: RouteAccess): MethodDecorator {
-  const security = access.portal ? [ApiSecurity('apiKey'), ApiBearerAuth('portalToken')] : [ApiSecurity('apiKey')];
+  const security = [
+    ...(access.key ? [ApiSecurity('apiKey')] : []),
+    ...(access.portal ? [ApiBearerAuth('portalToken')] : []),
+  ];
   const errors = ['ambiguous_credentials', 'unauthenticated', 'forbidden', 'insufficient_scope'] as const;
   return applyDecorators(SetMetadata(ACCESS, access), ...security, AnswersErrors([...errors]));
 }

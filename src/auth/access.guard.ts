@@ -10,6 +10,7 @@ import { API_KEY_BEARER_STRATEGY, API_KEY_STRATEGY, bearerToken } from './api-ke
 import type { Caller } from './caller.js';
 import type { AuthenticatedRequest } from './current-caller.decorator.js';
 import { JWT_STRATEGY } from './jwt.strategy.js';
+import { OriginCheck, SESSION_COOKIE } from './session-cookie.js';
 
 type StrategyName = typeof API_KEY_STRATEGY | typeof API_KEY_BEARER_STRATEGY | typeof JWT_STRATEGY;
 
@@ -21,30 +22,41 @@ export class AccessGuard implements CanActivate {
     [JWT_STRATEGY]: passportGuard(JWT_STRATEGY),
   };
 
-  constructor(private readonly reflector: Reflector) {}
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly origins: OriginCheck,
+  ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const access = this.reflector.get<RouteAccess | 'public' | undefined>(ACCESS, context.getHandler());
     if (access === 'public') return true;
     if (!access) throw new ApiError('forbidden', { message: 'This route declares no access, so nobody has it.' });
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    await this.guards[strategyFor(request)].canActivate(context);
+    const strategy = strategyFor(request);
+    // A browser sends cookies on its own, even for another site's page: only then the origin matters.
+    if (strategy === JWT_STRATEGY && request.headers.authorization === undefined) this.origins.require(request);
+    await this.guards[strategy].canActivate(context);
     requireAccess(access, request.user);
     return true;
   }
 }
 
 /** Chooses by what the request carries; two credentials at once are refused, never ranked. */
-function strategyFor({ headers }: FastifyRequest): StrategyName {
-  const hasKeyHeader = headers['x-sm-key'] !== undefined;
-  if (hasKeyHeader && headers.authorization !== undefined) throw new ApiError('ambiguous_credentials');
-  if (hasKeyHeader) return API_KEY_STRATEGY;
-  return looksLikeApiKey(bearerToken(headers.authorization)) ? API_KEY_BEARER_STRATEGY : JWT_STRATEGY;
+function strategyFor({ headers, cookies }: FastifyRequest): StrategyName {
+  const keyHeader = headers['x-sm-key'] !== undefined;
+  const bearerKey = looksLikeApiKey(bearerToken(headers.authorization));
+  const bearerOther = headers.authorization !== undefined && !bearerKey;
+  const token = bearerOther || cookies[SESSION_COOKIE] !== undefined;
+  if ([keyHeader, bearerKey, token].filter(Boolean).length > 1) throw new ApiError('ambiguous_credentials');
+  if (keyHeader) return API_KEY_STRATEGY;
+  return bearerKey ? API_KEY_BEARER_STRATEGY : JWT_STRATEGY;
 }
 
 function requireAccess(access: RouteAccess, caller: Caller): void {
   if (caller.kind === 'portal') {
     if (!access.portal) throw new ApiError('forbidden');
+  } else if (!access.key) {
+    throw new ApiError('forbidden', { message: 'This route is for portal users, not for API keys.' });
   } else if (!caller.scopes.includes(access.key)) {
     throw new ApiError('insufficient_scope', { message: `The API key lacks the scope ${access.key}.` });
   }

@@ -1,8 +1,7 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import type { JSONWebKeySet } from 'jose';
 import { ENV } from '../config/config.module.js';
-import type { Env } from '../config/env.js';
+import { type Env, allowedOrigins, issuerOf } from '../config/env.js';
 import { AccessGuard } from './access.guard.js';
 import { ApiKeyChanges, LISTEN_URL } from './api-key-changes.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
@@ -12,6 +11,8 @@ import { ApiKeysRepository } from './api-keys.repository.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { JWT_SETTINGS, type JwtSettings, JwtStrategy } from './jwt.strategy.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
+import { ALLOWED_ORIGINS, OriginCheck } from './session-cookie.js';
+import { VerificationKeys } from './verification-keys.js';
 
 @Module({
   controllers: [ApiKeysController],
@@ -34,12 +35,15 @@ import { PortalCallersRepository } from './portal-callers.repository.js';
       provide: JWT_SETTINGS,
       inject: [ENV],
       useFactory: (env: Env): JwtSettings => ({
-        issuer: env.JWT_ISSUER ?? '',
-        audience: env.JWT_AUDIENCE ?? '',
-        keys: env.JWT_JWKS ? (JSON.parse(env.JWT_JWKS) as JSONWebKeySet) : null,
+        issuer: issuerOf(env),
+        audience: env.JWT_AUDIENCE,
+        sharedSecret: env.JWT_SECRET,
       }),
     },
+    { provide: ALLOWED_ORIGINS, inject: [ENV], useFactory: allowedOrigins },
+    OriginCheck,
+    VerificationKeys,
   ],
-  exports: [ApiKeysService],
+  exports: [ApiKeysService, OriginCheck],
 })
 export class AuthModule {}

@@ -7,6 +7,7 @@ export const SCOPES = [
   'companies:read',
   'companies:write',
   'keys:manage',
+  'audit:read',
 ] as const;
 export type Scope = (typeof SCOPES)[number];
 
@@ -24,6 +25,7 @@ export interface KeyCaller {
 export interface PortalCaller {
   readonly kind: 'portal';
   readonly contactId: string;
+  readonly sessionId: string;
   readonly companyId: string | null;
   readonly role: PortalRole;
 }

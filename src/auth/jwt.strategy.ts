@@ -1,40 +1,49 @@
-// Portal tokens: ES256 JWTs in the Authorization header, checked by jose first and passport-jwt after it.
+// Portal tokens: JWTs as bearer token or cookie, checked by jose first and passport-jwt after it.
+import { createSecretKey } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
-import { type CryptoKey, type JSONWebKeySet, type JWTVerifyGetKey, createLocalJWKSet, exportSPKI, jwtVerify } from 'jose';
-import { ExtractJwt, Strategy } from 'passport-jwt';
+import type { FastifyRequest } from 'fastify';
+import { type CryptoKey, type JWTHeaderParameters, exportSPKI, jwtVerify } from 'jose';
+import { Strategy } from 'passport-jwt';
+import { bearerToken } from './api-key.strategy.js';
 import type { PortalCaller } from './caller.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
+import { SESSION_COOKIE } from './session-cookie.js';
+import { VerificationKeys } from './verification-keys.js';
 
 export const JWT_STRATEGY = 'jwt';
 
-/** How portal tokens are verified; `keys` null refuses them all. */
+/** How portal tokens are verified: by the published keys (ES256), or by a shared secret (HS256), never both. */
 export interface JwtSettings {
   readonly issuer: string;
   readonly audience: string;
-  readonly keys: JSONWebKeySet | null;
+  readonly sharedSecret?: string;
 }
 export const JWT_SETTINGS = Symbol('JWT_SETTINGS');
 
-const ALGORITHMS: 'ES256'[] = ['ES256'];
 /** Clock difference tolerated, in seconds. */
 const SKEW = 5;
+
+interface Claims {
+  sub: string;
+  sid: string;
+}
 
 @Injectable()
 export class JwtStrategy extends PassportStrategy(Strategy, JWT_STRATEGY) {
   constructor(
     @Inject(JWT_SETTINGS) settings: JwtSettings,
+    keys: VerificationKeys,
     private readonly callers: PortalCallersRepository,
   ) {
     const { issuer, audience } = settings;
-    const keys = createLocalJWKSet(settings.keys ?? { keys: [] });
     super({
-      jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
-      algorithms: ALGORITHMS,
+      jwtFromRequest: portalToken,
+      algorithms: [algorithmOf(settings)],
       issuer,
       audience,
       secretOrKeyProvider: (_request, token: string, done) => {
-        verifyStrictly(token, keys, { issuer, audience }).then(
+        verifyStrictly(token, settings, keys).then(
           (key) => done(null, key),
           (error: unknown) => done(error as Error),
         );
@@ -42,29 +51,41 @@ export class JwtStrategy extends PassportStrategy(Strategy, JWT_STRATEGY) {
     });
   }
 
-  /** Access, role and company are read anew, so that withdrawing them takes effect on the next request. */
-  validate({ sub }: { sub: string }): Promise<PortalCaller | null> {
-    return this.callers.findById(sub);
+  /** Session, access, role and company are read anew, so that withdrawing them takes effect on the next request. */
+  validate({ sub, sid }: Claims): Promise<PortalCaller | null> {
+    return this.callers.find(sub, sid);
   }
+}
+
+/** The token a request carries; the header goes before the cookie, which a browser sends unasked. */
+export function portalToken(request: FastifyRequest): string | null {
+  return bearerToken(request.headers.authorization) ?? request.cookies[SESSION_COOKIE] ?? null;
 }
 
 /**
  * Refuses what passport-jwt alone lets pass: a missing `exp`, an `iat` in the future, an unknown `crit`, a
- * foreign `typ`. Answers the public key (PEM) that verified the token.
+ * foreign `typ`. Answers the key (PEM or secret) that verified the token.
  */
-async function verifyStrictly(
-  token: string,
-  keys: JWTVerifyGetKey,
-  expected: { issuer: string; audience: string },
-): Promise<string> {
-  const { key } = await jwtVerify(token, keys, {
-    ...expected,
-    algorithms: ALGORITHMS,
+async function verifyStrictly(token: string, settings: JwtSettings, keys: VerificationKeys): Promise<string> {
+  const { issuer, audience, sharedSecret } = settings;
+  const expected = {
+    issuer,
+    audience,
+    algorithms: [algorithmOf(settings)],
     typ: 'JWT',
-    requiredClaims: ['sub', 'exp', 'iat'],
+    requiredClaims: ['sub', 'sid', 'exp', 'iat'],
     maxTokenAge: '1d',
     clockTolerance: SKEW,
-  });
+  };
+  if (sharedSecret) {
+    await jwtVerify(token, createSecretKey(sharedSecret, 'utf8'), expected);
+    return sharedSecret;
+  }
+  const { key } = await jwtVerify(token, (header: JWTHeaderParameters) => keys.find(header), expected);
   // A key set only ever answers CryptoKeys.
   return exportSPKI(key as CryptoKey);
+}
+
+function algorithmOf({ sharedSecret }: JwtSettings): 'HS256' | 'ES256' {
+  return sharedSecret ? 'HS256' : 'ES256';
 }

@@ -1,4 +1,4 @@
-// Who a portal token stands for, as of now. It reads the contact's own row: a token only names the contact.
+// Who a portal token stands for, as of now. It reads session and contact anew: a token only names them.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { PortalCaller, PortalRole } from './caller.js';
@@ -13,13 +13,15 @@ interface PortalRow {
 export class PortalCallersRepository {
   constructor(private readonly db: DataSource) {}
 
-  /** The contact as a caller, or null without portal access. */
-  async findById(contactId: string): Promise<PortalCaller | null> {
-    const rows = await this.db.query<PortalRow[]>(
-      'SELECT id, company_id, portal_role FROM contact WHERE id = $1 AND portal_access = 1',
-      [contactId],
+  /** The contact as a caller, or null when its session has ended or it has no portal access. */
+  async find(contactId: string, sessionId: string): Promise<PortalCaller | null> {
+    const [row] = await this.db.query<PortalRow[]>(
+      `SELECT c.id, c.company_id, c.portal_role
+       FROM portal_session s JOIN contact c ON c.id = s.contact_id
+       WHERE s.id = $2 AND c.id = $1 AND s.ended_at IS NULL AND s.expires_at > now() AND c.portal_access = 1`,
+      [contactId, sessionId],
     );
-    const [row] = rows;
-    return row ? { kind: 'portal', contactId: row.id, companyId: row.company_id, role: row.portal_role } : null;
+    if (!row) return null;
+    return { kind: 'portal', contactId, sessionId, companyId: row.company_id, role: row.portal_role };
   }
 }

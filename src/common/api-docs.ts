@@ -24,6 +24,11 @@ export function AnswersCreated(summary: string, Model: Type, errors: ErrorCode[]
   return answers(201, summary, Model, errors);
 }
 
+/** 202 with `Model` as data. */
+export function AnswersAccepted(summary: string, Model: Type, errors: ErrorCode[] = []): MethodDecorator {
+  return answers(202, summary, Model, errors);
+}
+
 function answers(status: number, summary: string, Model: Type, errors: ErrorCode[]): MethodDecorator {
   return applyDecorators(
     ApiOperation({ summary }),

@@ -37,7 +37,8 @@ export class ErrorFilter implements ExceptionFilter {
 
 /** Writes `error` as the failure envelope with the headers its status asks for. */
 export function sendError(reply: FastifyReply, error: ApiError, requestId: string): void {
-  if (error.status === 503) void reply.header('retry-after', RETRY_AFTER);
+  const retryAfter = error.retryAfter ?? (error.status === 503 ? RETRY_AFTER : undefined);
+  if (retryAfter !== undefined) void reply.header('retry-after', retryAfter);
   if (error.status === 401) void reply.header('www-authenticate', 'Bearer realm="contacts"');
   void reply.status(error.status).send(errorBody(error, requestId));
 }

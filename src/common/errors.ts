@@ -16,6 +16,7 @@ export const ERRORS = {
   portal_access_needs_email: { status: 400, message: 'A contact with portal_access needs an email.' },
   ambiguous_credentials: { status: 400, message: 'Send an API key or a portal token, not both.' },
   unauthenticated: { status: 401, message: 'Send a valid API key in X-SM-Key, or a valid portal token.' },
+  sign_in_failed: { status: 401, message: 'The link or code is not valid, or no longer. Ask for a new one.' },
   forbidden: { status: 403, message: 'This caller may not do that.' },
   insufficient_scope: { status: 403, message: 'The API key lacks the scope for this.' },
   not_found: { status: 404, message: 'There is no such thing.' },
@@ -25,6 +26,7 @@ export const ERRORS = {
   url_too_long: { status: 414, message: 'The URL is too long.' },
   unsupported_media_type: { status: 415, message: 'Send the body as application/json.' },
   company_not_found: { status: 422, message: 'There is no company with this company_id.' },
+  too_many_requests: { status: 429, message: 'Too many requests. Try again after Retry-After seconds.' },
   headers_too_large: { status: 431, message: 'The request headers are too large.' },
   internal_error: { status: 500, message: 'Something went wrong on our side.' },
   unavailable: { status: 503, message: 'The service cannot answer right now. Try again shortly.' },
@@ -43,6 +45,8 @@ interface ErrorOptions {
   message?: string;
   field?: string;
   details?: readonly object[];
+  /** Seconds until another try makes sense, for the Retry-After header. */
+  retryAfter?: number;
 }
 
 /** An answer other than success. Thrown anywhere, written by the ErrorFilter. */
@@ -50,6 +54,7 @@ export class ApiError extends Error {
   readonly status: number;
   readonly field?: string;
   readonly details?: readonly object[];
+  readonly retryAfter?: number;
 
   constructor(
     readonly code: ErrorCode,
@@ -59,6 +64,7 @@ export class ApiError extends Error {
     this.status = ERRORS[code].status;
     this.field = options.field;
     this.details = options.details;
+    this.retryAfter = options.retryAfter;
   }
 
   /** The 400 that lists every fault of a request at once. */

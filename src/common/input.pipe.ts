@@ -11,7 +11,8 @@ import { nearest } from './suggest.js';
 export class InputPipe implements PipeTransform {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if ((type !== 'body' && type !== 'query') || !metatype) return value;
-    return parseInput(metatype as Type<object>, value, type);
+    // Some bodies have nothing that must be said: none at all is then as good as {}.
+    return parseInput(metatype as Type<object>, value ?? {}, type);
   }
 }
 

@@ -8,12 +8,12 @@ const MAX_DEPTH = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
 /**
- * The value of a JSON body.
+ * The value of a JSON body; undefined for an empty one.
  * @throws ApiError 400 for malformed UTF-8 or JSON, prototype keys, NUL, lone surrogates, numbers beyond a
  * double, and nesting deeper than 64.
  */
 export function readJson(body: Buffer): unknown {
-  if (body.length === 0) throw new ApiError('invalid_json', { message: 'The body is empty; send a JSON object.' });
+  if (body.length === 0) return undefined;
   let value: unknown;
   try {
     value = parseJson(utf8.decode(body), { protoAction: 'error', constructorAction: 'error' });

@@ -7,6 +7,9 @@ const list = z
   .default('')
   .transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
 
+/** Lets a developer start without any setting; production refuses it by name. */
+const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
+
 const schema = z.object({
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   HOST: z.string().default('127.0.0.1'),
@@ -22,13 +25,42 @@ const schema = z.object({
   TRUST_PROXY: list,
   /** Tags that name a product: they join a contact's `products`. */
   PORTAL_PRODUCTS: list,
-  JWT_ISSUER: z.url().optional(),
-  JWT_AUDIENCE: z.string().min(1).optional(),
-  /** Public signing keys of portal tokens, a JWK Set as JSON text (RFC 7517). */
-  JWT_JWKS: z.string().optional(),
+  /** Issuer of portal tokens; PUBLIC_URL if absent. */
+  JWT_ISSUER: z.string().min(1).optional(),
+  JWT_AUDIENCE: z.string().min(1).default('portal'),
+  /** Signs portal tokens with HS256 instead of ES256, for portals that verify with a shared secret. */
+  JWT_SECRET: z.string().min(32).optional(),
+  ACCESS_TOKEN_SECONDS: z.coerce.number().int().min(30).max(3600).default(900),
+  /** Seals signing keys and derives links, codes and refresh tokens. */
+  PORTAL_SECRET: z.string().min(32).default(DEVELOPMENT_SECRET),
+  /** Origins of portal SPAs: where sign-in may lead, who may call with cookies. The first is the default. */
+  PORTAL_ORIGINS: list,
+  PORTAL_COOKIE_DOMAIN: z.string().optional(),
+  PORTAL_COOKIE_SAMESITE: z.enum(['strict', 'lax', 'none']).default('lax'),
+  /** smtp://user:password@host:port; without it, development prints mail on the console. */
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  MAIL_FROM: z.string().default('Contacts <no-reply@localhost>'),
+  GOOGLE_ISSUER: z.url().default('https://accounts.google.com'),
+  GOOGLE_CLIENT_ID: z.string().min(1).optional(),
+  GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
 });
 
 export type Env = z.output<typeof schema>;
+
+/** Our own base URL, without a slash at its end: what links start with, whatever Host a request names. */
+export function publicUrlOf(env: Env): string {
+  return (env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, '');
+}
+
+/** Who issues portal tokens. */
+export function issuerOf(env: Env): string {
+  return env.JWT_ISSUER ?? publicUrlOf(env);
+}
+
+/** Origins of the portals and our own. */
+export function allowedOrigins(env: Env): readonly string[] {
+  return [...new Set([...env.PORTAL_ORIGINS, new URL(publicUrlOf(env)).origin])];
+}
 
 /** What .env.example and tutorials put where a secret belongs; none of it may reach production. */
 const PLACEHOLDER = /change-?me|placeholder|example\.(com|org)|postgres:postgres@|:password@/i;
@@ -54,9 +86,7 @@ function refuseUnsafe(env: Env): void {
   for (const [name, value] of Object.entries(env)) {
     if (typeof value === 'string' && PLACEHOLDER.test(value)) faults.push(`  ${name}: still a placeholder`);
   }
-  if (env.JWT_JWKS && !(env.JWT_ISSUER && env.JWT_AUDIENCE)) {
-    faults.push('  JWT_ISSUER, JWT_AUDIENCE: required with JWT_JWKS');
-  }
+  if (!env.JWT_ISSUER && !env.PUBLIC_URL) faults.push('  PUBLIC_URL: required in production');
   if (faults.length > 0) throw new Error(`Refusing to start in production:\n${faults.join('\n')}`);
 }
 

@@ -1,0 +1,37 @@
+// The public keys that verify portal tokens.
+import { Injectable } from '@nestjs/common';
+import { type JSONWebKeySet, type JWK, type JWTHeaderParameters, createLocalJWKSet, errors } from 'jose';
+import { DataSource } from 'typeorm';
+
+/** Keys are read anew after this time, and at most this often for a key id nobody knows, in ms. */
+const REMEMBERED_FOR = 60_000;
+const UNKNOWN_EVERY = 1_000;
+
+type KeySet = ReturnType<typeof createLocalJWKSet>;
+
+@Injectable()
+export class VerificationKeys {
+  private keys?: { set: KeySet; readAt: number };
+
+  constructor(private readonly db: DataSource) {}
+
+  /** The key a token's header names. @throws JWKSNoMatchingKey for an unknown one. */
+  async find(header: JWTHeaderParameters): ReturnType<KeySet> {
+    const known = await this.read(REMEMBERED_FOR);
+    try {
+      return await known(header);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      // Another process may just have rotated.
+      return (await this.read(UNKNOWN_EVERY))(header);
+    }
+  }
+
+  private async read(maxAge: number): Promise<KeySet> {
+    if (this.keys && performance.now() - this.keys.readAt < maxAge) return this.keys.set;
+    const rows = await this.db.query<{ public_jwk: JWK }[]>('SELECT public_jwk FROM signing_key');
+    const keySet: JSONWebKeySet = { keys: rows.map((row) => row.public_jwk) };
+    this.keys = { set: createLocalJWKSet(keySet), readAt: performance.now() };
+    return this.keys.set;
+  }
+}

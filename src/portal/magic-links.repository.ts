@@ -1,0 +1,143 @@
+// All SQL on magic links.
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Queryable } from '../common/sql.js';
+
+/** How long a link is good, and how many wrong codes it survives (the table's check knows the number, too). */
+const LIFETIME = `interval '15 minutes'`;
+export const CODE_TRIES = 5;
+
+const OPEN = 'used_at IS NULL AND voided_at IS NULL AND expires_at > now() AND contact_id IS NOT NULL';
+
+export interface NewMagicLink {
+  id: string;
+  email: string;
+  addressHash: Buffer;
+  clientAddress: string;
+  tokenHash: Buffer;
+  codeHash: Buffer;
+  redirect: string;
+  product: string | null;
+}
+
+export interface OpenedLink {
+  contact_id: string;
+  redirect: string;
+}
+
+/** How often an address, or a client, has asked lately. */
+export interface RecentRequests {
+  /** Seconds since the address was last asked for; null if never. */
+  since_last: number | null;
+  address_hour: number;
+  address_day: number;
+  client_hour: number;
+  client_day: number;
+  /** Seconds until the oldest request counted leaves the hour's window. */
+  hour_frees_in: number;
+}
+
+@Injectable()
+export class MagicLinksRepository {
+  constructor(private readonly db: DataSource) {}
+
+  /** Runs `work` in a transaction in which no other request for the address, or of the client, can run. */
+  exclusively<T>(addressHash: Buffer, clientAddress: string, work: (db: Queryable) => Promise<T>): Promise<T> {
+    return this.db.transaction(async (db) => {
+      // In one order, so that two requests cannot wait for each other.
+      await db.query(
+        `SELECT pg_advisory_xact_lock(key) FROM (
+           SELECT unnest(ARRAY[hashtextextended(encode($1, 'hex'), 1), hashtextextended($2, 2)]) AS key ORDER BY 1
+         ) AS locks`,
+        [addressHash, clientAddress],
+      );
+      return work(db);
+    });
+  }
+
+  async recent(db: Queryable, addressHash: Buffer, clientAddress: string): Promise<RecentRequests> {
+    const [row] = await db.query<RecentRequests[]>(
+      `SELECT
+         extract(epoch FROM now() - max(created_at) FILTER (WHERE address_hash = $1))::float8 AS since_last,
+         (count(*) FILTER (WHERE address_hash = $1 AND created_at > now() - interval '1 hour'))::int AS address_hour,
+         (count(*) FILTER (WHERE address_hash = $1))::int AS address_day,
+         (count(*) FILTER (WHERE client_address = $2 AND created_at > now() - interval '1 hour'))::int AS client_hour,
+         (count(*) FILTER (WHERE client_address = $2))::int AS client_day,
+         COALESCE(extract(epoch FROM min(created_at) FILTER (WHERE created_at > now() - interval '1 hour')
+           + interval '1 hour' - now()), 3600)::float8 AS hour_frees_in
+       FROM magic_link
+       WHERE (address_hash = $1 OR client_address = $2) AND created_at > now() - interval '1 day'`,
+      [addressHash, clientAddress],
+    );
+    return row as RecentRequests;
+  }
+
+  /** Voids the address's open links and adds one; for an unknown address it is one that nothing opens. */
+  async replace(db: Queryable, link: NewMagicLink): Promise<void> {
+    await db.query(
+      'UPDATE magic_link SET voided_at = now() WHERE address_hash = $1 AND used_at IS NULL AND voided_at IS NULL',
+      [link.addressHash],
+    );
+    await db.query(
+      `INSERT INTO magic_link
+         (id, address_hash, client_address, contact_id, token_hash, code_hash, redirect, product, expires_at)
+       VALUES ($1, $2, $3, (SELECT id FROM contact WHERE email = $4 AND portal_access = 1), $5, $6, $7, $8,
+         now() + ${LIFETIME})`,
+      [
+        link.id,
+        link.addressHash,
+        link.clientAddress,
+        link.email,
+        link.tokenHash,
+        link.codeHash,
+        link.redirect,
+        link.product,
+      ],
+    );
+  }
+
+  /** The stored address to which an open link is to be mailed, or null. */
+  async findMailable(id: string): Promise<{ email: string; product: string | null } | null> {
+    const rows = await this.db.query<{ email: string; product: string | null }[]>(
+      `SELECT c.email, l.product FROM magic_link l JOIN contact c ON c.id = l.contact_id
+       WHERE l.id = $1 AND l.used_at IS NULL AND l.voided_at IS NULL AND l.expires_at > now()`,
+      [id],
+    );
+    return rows[0] ?? null;
+  }
+
+  /** The product an open link names, for its page; undefined when the link is not open. */
+  async peek(tokenHash: Buffer): Promise<{ product: string | null } | undefined> {
+    const rows = await this.db.query<{ product: string | null }[]>(
+      `SELECT product FROM magic_link WHERE token_hash = $1 AND ${OPEN}`,
+      [tokenHash],
+    );
+    return rows[0];
+  }
+
+  /** Uses up the link with this token; null when it is not open. Of parallel calls one wins. */
+  async useByToken(tokenHash: Buffer): Promise<OpenedLink | null> {
+    const rows = await this.db.query<OpenedLink[]>(
+      `WITH used AS (
+         UPDATE magic_link SET used_at = now() WHERE token_hash = $1 AND ${OPEN} RETURNING contact_id, redirect
+       ) SELECT * FROM used`,
+      [tokenHash],
+    );
+    return rows[0] ?? null;
+  }
+
+  /** Counts a try and, if the code is right, uses up the link, in one statement; null for anything but success. */
+  async useByCode(id: string, codeHash: Buffer): Promise<OpenedLink | null> {
+    const rows = await this.db.query<(OpenedLink & { right: boolean })[]>(
+      `WITH tried AS (
+         UPDATE magic_link
+         SET attempts = attempts + 1, used_at = CASE WHEN code_hash = $2 THEN now() END
+         WHERE id = $1 AND attempts < ${CODE_TRIES} AND ${OPEN}
+         RETURNING contact_id, redirect, used_at IS NOT NULL AS right
+       ) SELECT * FROM tried`,
+      [id, codeHash],
+    );
+    const [tried] = rows;
+    return tried?.right ? tried : null;
+  }
+}

@@ -1,0 +1,40 @@
+import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module.js';
+import { AuthModule } from '../auth/auth.module.js';
+import { ENV } from '../config/config.module.js';
+import type { Env } from '../config/env.js';
+import { ContactsModule } from '../contacts/contacts.module.js';
+import { MailModule } from '../mail/mail.module.js';
+import { AccessTokens } from './access-tokens.js';
+import { JwksController } from './jwks.controller.js';
+import { MagicLinkMail } from './magic-link-mail.js';
+import { MagicLinkController } from './magic-link.controller.js';
+import { MagicLinksRepository } from './magic-links.repository.js';
+import { MagicLinksService } from './magic-links.service.js';
+import { PortalSettings } from './portal-settings.js';
+import { Secrets } from './secrets.js';
+import { SessionCookies } from './session-cookies.js';
+import { SessionController } from './session.controller.js';
+import { SessionsRepository } from './sessions.repository.js';
+import { SessionsService } from './sessions.service.js';
+import { SigningKeysRepository } from './signing-keys.repository.js';
+import { SigningKeysService } from './signing-keys.service.js';
+
+@Module({
+  imports: [AuthModule, AuditModule, ContactsModule, MailModule],
+  controllers: [MagicLinkController, SessionController, JwksController],
+  providers: [
+    AccessTokens,
+    MagicLinkMail,
+    MagicLinksRepository,
+    MagicLinksService,
+    SessionCookies,
+    SessionsRepository,
+    SessionsService,
+    SigningKeysRepository,
+    SigningKeysService,
+    { provide: PortalSettings, inject: [ENV], useFactory: (env: Env) => new PortalSettings(env) },
+    { provide: Secrets, inject: [ENV], useFactory: (env: Env) => new Secrets(env.PORTAL_SECRET) },
+  ],
+})
+export class PortalModule {}

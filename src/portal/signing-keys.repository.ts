@@ -1,0 +1,48 @@
+// All SQL on signing keys, but for the public halves that the guard reads.
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { SigningKey } from './signing-key.entity.js';
+
+type NewKey = Pick<SigningKey, 'kid' | 'public_jwk' | 'sealed_private_jwk'>;
+
+@Injectable()
+export class SigningKeysRepository {
+  constructor(private readonly db: DataSource) {}
+
+  /** Every key, newest first. */
+  list(): Promise<SigningKey[]> {
+    return this.db.query<SigningKey[]>('SELECT * FROM signing_key ORDER BY created_at DESC, kid');
+  }
+
+  async findActive(): Promise<SigningKey | null> {
+    const rows = await this.db.query<SigningKey[]>(`SELECT * FROM signing_key WHERE status = 'active'`);
+    return rows[0] ?? null;
+  }
+
+  /** Adds the first two keys unless there are some: whichever process comes first wins. */
+  async insertFirst(active: NewKey, next: NewKey): Promise<void> {
+    await this.db.transaction(async (db) => {
+      await db.query(`LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE`);
+      const known = await db.query<unknown[]>('SELECT 1 FROM signing_key LIMIT 1');
+      if (known.length > 0) return;
+      await db.query(INSERT, values(active, 'active'));
+      await db.query(INSERT, values(next, 'next'));
+    });
+  }
+
+  /** The waiting key becomes the signing one, and `next` waits. */
+  async rotate(next: NewKey): Promise<void> {
+    await this.db.transaction(async (db) => {
+      await db.query(`LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE`);
+      await db.query(`UPDATE signing_key SET status = 'retired' WHERE status = 'active'`);
+      await db.query(`UPDATE signing_key SET status = 'active' WHERE status = 'next'`);
+      await db.query(INSERT, values(next, 'next'));
+    });
+  }
+}
+
+const INSERT = `INSERT INTO signing_key (kid, status, public_jwk, sealed_private_jwk) VALUES ($1, $2, $3, $4)`;
+
+function values(key: NewKey, status: SigningKey['status']): unknown[] {
+  return [key.kid, status, key.public_jwk, key.sealed_private_jwk];
+}
