@@ -111,8 +111,10 @@ export const migration: Migration = {
        CONSTRAINT auth_audit_log_pk PRIMARY KEY (id),
        CONSTRAINT auth_audit_log_actor_ck CHECK (actor_kind IN ('key', 'contact', 'operator', 'visitor'))
      )`,
-    `CREATE INDEX auth_audit_log_subject_ix ON auth_audit_log (subject_id, id DESC)`,
-    `CREATE INDEX auth_audit_log_event_ix ON auth_audit_log (event, id DESC)`,
+    `CREATE INDEX auth_audit_log_at_ix ON auth_audit_log (at DESC, id DESC)`,
+    `CREATE INDEX auth_audit_log_subject_ix ON auth_audit_log (subject_id, at DESC, id DESC)`,
+    `CREATE INDEX auth_audit_log_actor_ix ON auth_audit_log (actor_id, at DESC, id DESC)`,
+    `CREATE INDEX auth_audit_log_event_ix ON auth_audit_log (event, at DESC, id DESC)`,
     // Append-only for the service and for everybody who may not disable a trigger.
     `CREATE FUNCTION auth_audit_log_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
      BEGIN

@@ -3,6 +3,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { LoggerModule } from 'nestjs-pino';
+import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { CommonModule } from './common/common.module.js';
 import { ErrorFilter } from './common/error.filter.js';
@@ -27,6 +28,7 @@ export class AppModule {
         TypeOrmModule.forRoot({ ...dataSourceOptions(env), retryAttempts: 0 }),
         CommonModule,
         AuthModule,
+        AuditModule,
         CompaniesModule,
         ContactsModule,
         PortalModule,

@@ -9,10 +9,13 @@ import { AppModule } from './app.module.js';
 import { sendError, toApiError } from './common/error.filter.js';
 import { ApiError, errorBody } from './common/errors.js';
 import { readJson, readQuery } from './common/json.js';
-import type { Env } from './config/env.js';
+import { type Env, allowedOrigins } from './config/env.js';
+import { servePortalDemo } from './local/portal-demo.js';
 import { serveDocs } from './openapi-document.js';
 
 const BODY_LIMIT = 1024 * 1024;
+/** How long a browser may remember what a portal is allowed. */
+const PREFLIGHT_SECONDS = 600;
 /** A caller's request id is taken over if it looks like one. */
 const SANE_REQUEST_ID = /^[\w.:/+=@-]{8,128}$/;
 
@@ -30,8 +33,10 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
   });
   if (preview) return app;
   acceptJson(app);
+  admitPortals(app, allowedOrigins(env));
   await app.register(cookie);
   serveDocs(app, env);
+  if (env.NODE_ENV !== 'production') await servePortalDemo(app, env);
   await app.init();
   app.useLogger(app.get(Logger));
   await app.getHttpAdapter().getInstance().ready();
@@ -52,8 +57,11 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     clientErrorHandler: answerBrokenHttp,
   });
   const fastify = adapter.getInstance();
-  fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
+  // On the way out, where the answers to preflights pass, too.
+  fastify.addHook('onSend', async (request: FastifyRequest, reply: FastifyReply) => {
     void reply.header('x-request-id', request.id);
+  });
+  fastify.addHook('onRequest', async (request: FastifyRequest) => {
     // Read here and not by the router, where a malformed query string would end the process.
     request.query = readQuery((request.query as { text?: string }).text ?? '');
   });
@@ -80,6 +88,21 @@ function answerBrokenHttp(error: { code?: string }, socket: { writable: boolean;
     `HTTP/1.1 ${fault.status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\n` +
       `X-Request-Id: ${id}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+}
+
+/** CORS: pages of these origins may call us, with cookies; no other page may read an answer or send a write. */
+function admitPortals(app: NestFastifyApplication, origins: readonly string[]): void {
+  app.enableCors({
+    // Called without an origin for everything that is not from a browser.
+    origin: (origin, decide) => decide(null, origin !== undefined && origins.includes(origin)),
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    // Not X-SM-Key: a key has no place in a browser.
+    allowedHeaders: ['Authorization', 'Content-Type', 'If-Match', 'If-None-Match', 'X-Request-Id'],
+    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After'],
+    maxAge: PREFLIGHT_SECONDS,
+    strictPreflight: false,
+  });
 }
 
 type Done = (error: Error | null, value?: unknown) => void;

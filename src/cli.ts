@@ -1,13 +1,11 @@
 // Administration from the command line: `npm run cli -- keys create …`, or `node dist/cli.js keys create …`.
 import { parseArgs } from 'node:util';
-import type { Type } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { CreateApiKeyDto, RotateApiKeyDto } from './auth/api-key.dto.js';
-import { ApiKeysRepository } from './auth/api-keys.repository.js';
-import { ApiKeysService } from './auth/api-keys.service.js';
-import { OPERATOR, SCOPES } from './auth/caller.js';
+import { SCOPES } from './auth/caller.js';
+import { type Command, OPTIONS, type Values } from './cli/command.js';
+import { keys } from './cli/keys.js';
+import { signingKeys } from './cli/signing-keys.js';
 import { ApiError, type Fault } from './common/errors.js';
-import { parseInput } from './common/input.pipe.js';
 import { loadEnv } from './config/env.js';
 import { dataSourceOptions } from './data-source.js';
 import { requireSchema } from './database/require-schema.js';
@@ -22,33 +20,28 @@ const USAGE = `Usage: npm run --silent cli -- <command>     (in the image: node 
   keys rotate <id> [--overlap-seconds <n>]   give a key a new secret; prints the new text on stdout
   keys revoke <id>                           end a key for good
 
+  signing-keys rotate                        the waiting key begins to sign portal tokens, and a new one waits;
+                                             nobody is signed out; prints the id of the key that signs now
+                                             (also: keys:signing rotate)
+  signing-keys list [--json]                 every key that verifies portal tokens, newest first
+
 Scopes: ${SCOPES.join(', ')}
 
 Exit codes: 0 done, 1 failed, 2 not understood.
-The database is DATABASE_URL, or the embedded one when it is not set.
+The database is DATABASE_URL, or the embedded one when it is not set; signing-keys needs the service's PORTAL_SECRET.
 `;
 
-const OPTIONS = {
-  help: { type: 'boolean', short: 'h' },
-  name: { type: 'string' },
-  scopes: { type: 'string' },
-  'expires-at': { type: 'string' },
-  'allowed-cidrs': { type: 'string' },
-  'overlap-seconds': { type: 'string' },
-  json: { type: 'boolean' },
-} as const;
-
-/** Options each command understands, and whether it takes a key's id. */
-const COMMANDS: Record<string, { options: string[]; takesId?: true }> = {
-  create: { options: ['name', 'scopes', 'expires-at', 'allowed-cidrs'] },
-  list: { options: ['json'] },
-  rotate: { options: ['overlap-seconds'], takesId: true },
-  revoke: { options: [], takesId: true },
+const TOPICS: Record<string, Record<string, Command>> = {
+  keys,
+  'signing-keys': signingKeys,
+  'keys:signing': signingKeys,
 };
 
-class UsageError extends Error {}
-
-type Values = ReturnType<typeof parse>['values'];
+class UsageError extends Error {
+  constructor(message: string) {
+    super(`${message}\n\n${USAGE}`);
+  }
+}
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -60,7 +53,7 @@ async function main(args: string[]): Promise<number> {
       return 0;
     }
     const command = understood(positionals, values);
-    process.stdout.write(await withKeys((keys) => run(keys, command, positionals[2] ?? '', values)));
+    process.stdout.write(await run(command, values, positionals[2] ?? ''));
     return 0;
   } catch (error) {
     process.stderr.write(`${explain(error)}\n`);
@@ -68,80 +61,36 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-function parse(args: string[]) {
+function parse(args: string[]): { values: Values; positionals: string[] } {
   try {
     return parseArgs({ args, options: OPTIONS, allowPositionals: true });
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}\n\n${USAGE}`);
+    throw new UsageError((error as Error).message);
   }
 }
 
-/** The name of the command, or a UsageError that says what is wrong with the line. */
-function understood([topic, command = '', ...rest]: string[], values: Values): string {
-  const known = topic === 'keys' ? COMMANDS[command] : undefined;
-  if (!known) throw new UsageError(`There is no command "${[topic, command].join(' ').trim()}".\n\n${USAGE}`);
-  if (rest.length !== (known.takesId ? 1 : 0)) {
-    throw new UsageError(`keys ${command} takes ${known.takesId ? 'the id of one key' : 'no further words'}.\n\n${USAGE}`);
+/** The command the line names, or a UsageError that says what is wrong with the line. */
+function understood([topic = '', verb = '', ...rest]: string[], values: Values): Command {
+  const command = TOPICS[topic]?.[verb];
+  const name = `${topic} ${verb}`.trim();
+  if (!command) throw new UsageError(`There is no command "${name}".`);
+  if (rest.length !== (command.takes ? 1 : 0)) {
+    throw new UsageError(`${name} takes ${command.takes ?? 'no further words'}.`);
   }
-  const foreign = Object.keys(values).find((option) => !known.options.includes(option));
-  if (foreign) throw new UsageError(`keys ${command} has no option --${foreign}.\n\n${USAGE}`);
+  const known: readonly string[] = command.options;
+  const foreign = Object.keys(values).find((option) => !known.includes(option));
+  if (foreign) throw new UsageError(`${name} has no option --${foreign}.`);
   return command;
 }
 
-async function run(keys: ApiKeysService, command: string, id: string, values: Values): Promise<string> {
-  switch (command) {
-    case 'create':
-      return `${(await keys.create(OPERATOR, readCreate(values))).key}\n`;
-    case 'rotate':
-      return `${(await keys.rotate(OPERATOR, id, readRotate(values))).key}\n`;
-    case 'revoke':
-      return `Revoked ${(await keys.revoke(id)).id}.\n`;
-    default:
-      return list(keys, values.json === true);
-  }
-}
-
-function readCreate(values: Values): CreateApiKeyDto {
-  return read(CreateApiKeyDto, {
-    name: values.name,
-    scopes: values.scopes?.split(','),
-    expires_at: values['expires-at'],
-    allowed_cidrs: values['allowed-cidrs']?.split(','),
-  });
-}
-
-function readRotate(values: Values): RotateApiKeyDto {
-  const seconds = values['overlap-seconds'];
-  return read(RotateApiKeyDto, { overlap_seconds: seconds === undefined ? undefined : Number(seconds) });
-}
-
-/** The same rules as over HTTP. */
-function read<T extends object>(Dto: Type<T>, input: object): T {
-  return parseInput(Dto, input, 'body');
-}
-
-async function list(keys: ApiKeysService, json: boolean): Promise<string> {
-  const all = await keys.list();
-  if (json) return `${JSON.stringify(all, null, 2)}\n`;
-  const rows = all.map((key) => {
-    const state = key.revoked_at ? 'revoked' : isPast(key.expires_at) ? 'expired' : 'live';
-    return [key.id, state, key.last_used_at ?? 'never used', key.scopes.join(','), key.name].join('  ');
-  });
-  return rows.length > 0 ? `${rows.join('\n')}\n` : 'There are no keys.\n';
-}
-
-function isPast(moment: string | null): boolean {
-  return moment !== null && Date.parse(moment) <= Date.now();
-}
-
-async function withKeys(work: (keys: ApiKeysService) => Promise<string>): Promise<string> {
+async function run(command: Command, values: Values, word: string): Promise<string> {
   const env = loadEnv();
   const database = await openDatabase(env);
   const db = new DataSource(dataSourceOptions({ ...env, DATABASE_URL: database.url }));
   try {
     await requireSchema(database.url);
     await db.initialize();
-    return await work(new ApiKeysService(new ApiKeysRepository(db)));
+    return await command.run({ db, env }, values, word);
   } finally {
     if (db.isInitialized) await db.destroy();
     await database.close();
@@ -150,7 +99,9 @@ async function withKeys(work: (keys: ApiKeysService) => Promise<string>): Promis
 
 function explain(error: unknown): string {
   if (error instanceof ApiError && error.details) {
-    return (error.details as Fault[]).map(({ field, message }) => `--${field.replaceAll('_', '-')}: ${message}`).join('\n');
+    return (error.details as Fault[])
+      .map(({ field, message }) => `--${field.replaceAll('_', '-')}: ${message}`)
+      .join('\n');
   }
   return (error as Error).message;
 }

@@ -4,10 +4,11 @@ import { ApiKey } from './auth/api-key.entity.js';
 import { Company } from './companies/company.entity.js';
 import type { Env } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
+import { PortalIdentity } from './portal/portal-identity.entity.js';
 import { PortalSession } from './portal/portal-session.entity.js';
 import { SigningKey } from './portal/signing-key.entity.js';
 
-export const entities = [Company, Contact, ApiKey, SigningKey, PortalSession];
+export const entities = [Company, Contact, ApiKey, SigningKey, PortalSession, PortalIdentity];
 
 /**
  * Options for a TypeORM DataSource on `env.DATABASE_URL`.

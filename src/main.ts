@@ -1,11 +1,11 @@
 // The service: opens its database, listens, and drains when asked to stop.
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp } from './app.setup.js';
-import { type Env, loadEnv } from './config/env.js';
+import { DEMO_PATH, type Env, loadEnv } from './config/env.js';
 import { Migrator } from './database/migrator.js';
 import { requireSchema } from './database/require-schema.js';
 import { banner } from './local/banner.js';
-import { prepareFirstStart } from './local/first-start.js';
+import { findSampleVisitor, prepareFirstStart } from './local/first-start.js';
 import { type ServiceDatabase, openServiceDatabase } from './local/local-database.js';
 
 try {
@@ -26,7 +26,9 @@ async function start(given: Env): Promise<void> {
     await app.listen({ host: env.HOST, port: env.PORT });
     const url = env.PUBLIC_URL ?? localUrl(app);
     await database.announce(url);
-    process.stdout.write(banner({ url, embedded: database.embedded, key }));
+    const visitor = database.embedded ? await findSampleVisitor(app) : null;
+    const demo = env.NODE_ENV === 'production' ? null : { url: url + DEMO_PATH, visitor };
+    process.stdout.write(banner({ url, embedded: database.embedded, key, demo }));
     drainOnSignal(app, database);
   } catch (error) {
     await database.close();

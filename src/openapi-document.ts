@@ -36,6 +36,7 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     .addTag('contacts', 'People, each of a company or on their own.')
     .addTag('companies', 'The companies people belong to.')
     .addTag('keys', 'API keys: issue, rotate, revoke.')
+    .addTag('audit', 'What was done to keys, sign-in and portal access.')
     .addTag('service', 'Health.')
     .build();
   const document = SwaggerModule.createDocument(app, config, {

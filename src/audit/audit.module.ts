@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
-import { AuditLog } from './audit-log.js';
+import { AuditController } from './audit.controller.js';
+import { AuditRepository } from './audit.repository.js';
 
-@Module({ providers: [AuditLog], exports: [AuditLog] })
+@Module({ controllers: [AuditController], providers: [AuditRepository] })
 export class AuditModule {}

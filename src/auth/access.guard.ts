@@ -34,8 +34,11 @@ export class AccessGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     const strategy = strategyFor(request);
     // A browser sends cookies on its own, even for another site's page: only then the origin matters.
-    if (strategy === JWT_STRATEGY && request.headers.authorization === undefined) this.origins.require(request);
+    const { headers, cookies } = request;
+    const byCookie = bearerToken(headers.authorization) === undefined && cookies[SESSION_COOKIE] !== undefined;
+    if (byCookie) this.origins.require(request);
     await this.guards[strategy].canActivate(context);
+    request.user = { ...request.user, origin: { address: request.ip, requestId: request.id } };
     requireAccess(access, request.user);
     return true;
   }

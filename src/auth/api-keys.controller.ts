@@ -46,7 +46,7 @@ export class ApiKeysController {
   @Delete(':id')
   @Access({ key: 'keys:manage' })
   @AnswersOk('Revoke an API key', RevokedApiKey, ['not_found'])
-  async revoke(@Param('id') id: string): Promise<Ok<RevokedApiKey>> {
-    return ok(await this.keys.revoke(id));
+  async revoke(@CurrentCaller() caller: KeyCaller, @Param('id') id: string): Promise<Ok<RevokedApiKey>> {
+    return ok(await this.keys.revoke(caller, id));
   }
 }

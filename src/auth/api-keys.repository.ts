@@ -1,9 +1,11 @@
 // All SQL on API keys.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Params, insertValues } from '../common/sql.js';
+import { Params, type Queryable, insertValues } from '../common/sql.js';
 import type { ApiKey } from './api-key.entity.js';
 import type { Scope } from './caller.js';
+
+export type NewApiKey = Pick<ApiKey, 'id' | 'name' | 'secret_hash' | 'scopes' | 'allowed_cidrs' | 'expires_at'>;
 
 @Injectable()
 export class ApiKeysRepository {
@@ -20,11 +22,9 @@ export class ApiKeysRepository {
   }
 
   /** Inserts a key; null when the id is taken already. */
-  async insert(
-    key: Pick<ApiKey, 'id' | 'name' | 'secret_hash' | 'scopes' | 'allowed_cidrs' | 'expires_at'>,
-  ): Promise<ApiKey | null> {
+  async insert(key: NewApiKey, db: Queryable): Promise<ApiKey | null> {
     const params = new Params();
-    const rows = await this.db.query<ApiKey[]>(
+    const rows = await db.query<ApiKey[]>(
       `INSERT INTO api_key ${insertValues(key, params)} ON CONFLICT (id) DO NOTHING RETURNING *`,
       params.values,
     );
@@ -35,8 +35,15 @@ export class ApiKeysRepository {
    * Gives a live key whose scopes are all among `within` a new secret; the old one stays good for
    * `overlapSeconds`. Null when there is no such key.
    */
-  rotate(id: string, secretHash: Buffer, overlapSeconds: number, within: readonly Scope[]): Promise<ApiKey | null> {
-    return this.change(
+  rotate(
+    id: string,
+    secretHash: Buffer,
+    overlapSeconds: number,
+    within: readonly Scope[],
+    db: Queryable,
+  ): Promise<ApiKey | null> {
+    return change(
+      db,
       `UPDATE api_key SET
          previous_secret_hash = CASE WHEN $3 > 0 THEN secret_hash END,
          previous_expires_at = CASE WHEN $3 > 0 THEN now() + make_interval(secs => $3) END,
@@ -48,8 +55,8 @@ export class ApiKeysRepository {
   }
 
   /** Ends a key for good; null when there is none that lives. */
-  revoke(id: string): Promise<ApiKey | null> {
-    return this.change('UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING *', [id]);
+  revoke(id: string, db: Queryable): Promise<ApiKey | null> {
+    return change(db, 'UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING *', [id]);
   }
 
   /** Notes that keys were used, each at most once a minute whichever process saw it. */
@@ -61,8 +68,13 @@ export class ApiKeysRepository {
     );
   }
 
-  private async change(update: string, values: unknown[]): Promise<ApiKey | null> {
-    const rows = await this.db.query<ApiKey[]>(`WITH changed AS (${update}) SELECT * FROM changed`, values);
-    return rows[0] ?? null;
+  /** Runs `work` in one transaction. */
+  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
+    return this.db.transaction((manager) => work(manager));
   }
+}
+
+async function change(db: Queryable, update: string, values: unknown[]): Promise<ApiKey | null> {
+  const rows = await db.query<ApiKey[]>(`WITH changed AS (${update}) SELECT * FROM changed`, values);
+  return rows[0] ?? null;
 }

@@ -11,12 +11,17 @@ import {
   type RotateApiKeyDto,
   viewOf,
 } from './api-key.dto.js';
-import { ApiKeysRepository } from './api-keys.repository.js';
+import type { ApiKey } from './api-key.entity.js';
+import { ApiKeysRepository, type NewApiKey } from './api-keys.repository.js';
+import { AuditLog } from './audit-log.js';
 import type { KeyCaller } from './caller.js';
 
 @Injectable()
 export class ApiKeysService {
-  constructor(private readonly keys: ApiKeysRepository) {}
+  constructor(
+    private readonly keys: ApiKeysRepository,
+    private readonly audit: AuditLog,
+  ) {}
 
   /** Every key without its secret, newest first. */
   async list(): Promise<ApiKeyView[]> {
@@ -32,7 +37,7 @@ export class ApiKeysService {
     }
     const secret = newSecret();
     for (;;) {
-      const stored = await this.keys.insert({
+      const stored = await this.insert(caller, {
         id: newKeyId(),
         name: dto.name,
         secret_hash: hashSecret(secret),
@@ -52,7 +57,11 @@ export class ApiKeysService {
   async rotate(caller: KeyCaller, id: string, dto: RotateApiKeyDto): Promise<IssuedApiKey> {
     const secret = newSecret();
     const overlap = dto.overlap_seconds ?? DEFAULT_OVERLAP;
-    const rotated = await this.keys.rotate(id, hashSecret(secret), overlap, caller.scopes);
+    const rotated = await this.keys.transaction(async (db) => {
+      const key = await this.keys.rotate(id, hashSecret(secret), overlap, caller.scopes, db);
+      if (key) await this.audit.within(db).recordBy(caller, 'key_rotated', id, { overlap_seconds: overlap });
+      return key;
+    });
     if (rotated) return { ...viewOf(rotated), key: formatApiKey({ id, secret }) };
     const existing = await this.keys.findById(id);
     const beyond = existing?.scopes.filter((scope) => !caller.scopes.includes(scope)) ?? [];
@@ -61,9 +70,21 @@ export class ApiKeysService {
   }
 
   /** @throws ApiError 404 for a key that is not there or was revoked before. */
-  async revoke(id: string): Promise<RevokedApiKey> {
-    const revoked = await this.keys.revoke(id);
+  async revoke(caller: KeyCaller, id: string): Promise<RevokedApiKey> {
+    const revoked = await this.keys.transaction(async (db) => {
+      const key = await this.keys.revoke(id, db);
+      if (key) await this.audit.within(db).recordBy(caller, 'key_revoked', id);
+      return key;
+    });
     return revoked ? { id: revoked.id, revoked: true } : notFound(id);
+  }
+
+  private insert(caller: KeyCaller, key: NewApiKey): Promise<ApiKey | null> {
+    return this.keys.transaction(async (db) => {
+      const stored = await this.keys.insert(key, db);
+      if (stored) await this.audit.within(db).recordBy(caller, 'key_created', key.id, { scopes: key.scopes.join(',') });
+      return stored;
+    });
   }
 }
 

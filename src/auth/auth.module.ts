@@ -9,6 +9,7 @@ import { ApiKeyBearerStrategy, ApiKeyStrategy } from './api-key.strategy.js';
 import { ApiKeysController } from './api-keys.controller.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { ApiKeysService } from './api-keys.service.js';
+import { AuditLog } from './audit-log.js';
 import { JWT_SETTINGS, type JwtSettings, JwtStrategy } from './jwt.strategy.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
 import { ALLOWED_ORIGINS, OriginCheck } from './session-cookie.js';
@@ -20,6 +21,7 @@ import { VerificationKeys } from './verification-keys.js';
     ApiKeysService,
     ApiKeysRepository,
     ApiKeyVerifier,
+    AuditLog,
     ApiKeyChanges,
     ApiKeyStrategy,
     ApiKeyBearerStrategy,
@@ -44,6 +46,6 @@ import { VerificationKeys } from './verification-keys.js';
     OriginCheck,
     VerificationKeys,
   ],
-  exports: [ApiKeysService, OriginCheck],
+  exports: [ApiKeysService, AuditLog, OriginCheck],
 })
 export class AuthModule {}

@@ -14,11 +14,18 @@ export type Scope = (typeof SCOPES)[number];
 export const PORTAL_ROLES = ['client_admin', 'client_viewer'] as const;
 export type PortalRole = (typeof PORTAL_ROLES)[number];
 
+/** Where a request came from, for the audit log; nothing is known of the command line. */
+export interface Origin {
+  readonly address?: string;
+  readonly requestId?: string;
+}
+
 /** A backend, by API key: sees every row, does what its scopes say. */
 export interface KeyCaller {
   readonly kind: 'key';
   readonly keyId: string;
   readonly scopes: readonly Scope[];
+  readonly origin?: Origin;
 }
 
 /** A contact signed in to the portal: sees its own company's people, or only itself without a company. */
@@ -28,6 +35,7 @@ export interface PortalCaller {
   readonly sessionId: string;
   readonly companyId: string | null;
   readonly role: PortalRole;
+  readonly origin?: Origin;
 }
 
 export type Caller = KeyCaller | PortalCaller;

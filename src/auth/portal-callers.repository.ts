@@ -18,7 +18,8 @@ export class PortalCallersRepository {
     const [row] = await this.db.query<PortalRow[]>(
       `SELECT c.id, c.company_id, c.portal_role
        FROM portal_session s JOIN contact c ON c.id = s.contact_id
-       WHERE s.id = $2 AND c.id = $1 AND s.ended_at IS NULL AND s.expires_at > now() AND c.portal_access = 1`,
+       WHERE s.id = $2 AND c.id = $1 AND s.ended_at IS NULL AND s.idle_until > now() AND s.expires_at > now()
+         AND c.portal_access = 1`,
       [contactId, sessionId],
     );
     if (!row) return null;

@@ -14,34 +14,42 @@ const envelope = (data: SchemaObject): SchemaObject => ({
   properties: { ok: { enum: [true] }, data },
 });
 
-/** 200 with `Model` as data. */
-export function AnswersOk(summary: string, Model: Type, errors: ErrorCode[] = []): MethodDecorator {
-  return answers(200, summary, Model, errors);
+/** 200 with `Model` as data, or with one of several models by who is asking. */
+export function AnswersOk(summary: string, Model: Type | Type[], errors: ErrorCode[] = []): MethodDecorator {
+  return answers(200, summary, [Model].flat(), errors);
 }
 
 /** 201 with `Model` as data. */
 export function AnswersCreated(summary: string, Model: Type, errors: ErrorCode[] = []): MethodDecorator {
-  return answers(201, summary, Model, errors);
+  return answers(201, summary, [Model], errors);
 }
 
 /** 202 with `Model` as data. */
 export function AnswersAccepted(summary: string, Model: Type, errors: ErrorCode[] = []): MethodDecorator {
-  return answers(202, summary, Model, errors);
+  return answers(202, summary, [Model], errors);
 }
 
-function answers(status: number, summary: string, Model: Type, errors: ErrorCode[]): MethodDecorator {
+function answers(status: number, summary: string, models: Type[], errors: ErrorCode[]): MethodDecorator {
   return applyDecorators(
     ApiOperation({ summary }),
-    ApiExtraModels(Model),
-    ApiResponse({ status, description: summary, schema: envelope({ $ref: getSchemaPath(Model) }) }),
+    ApiExtraModels(...models),
+    ApiResponse({ status, description: summary, schema: envelope(anyOf(models)) }),
     AnswersErrors(['invalid_request', ...errors]),
   );
 }
 
-/** 200 with a page of `Item`; with `Choice`, items may instead hold those of its fields that were asked for. */
-export function AnswersPage(summary: string, Item: Type, Choice?: Type): MethodDecorator {
-  const item = { $ref: getSchemaPath(Item) };
-  const items = Choice ? { anyOf: [item, { $ref: getSchemaPath(Choice) }] } : item;
+function anyOf(models: readonly Type[]): SchemaObject {
+  const references = models.map((Model) => ({ $ref: getSchemaPath(Model) }));
+  return references.length === 1 && references[0] ? references[0] : { anyOf: references };
+}
+
+/**
+ * 200 with a page of `Item`, or of one of several models by who is asking; with `Choice`, items may instead hold
+ * those of its fields that were asked for.
+ */
+export function AnswersPage(summary: string, Item: Type | Type[], Choice?: Type): MethodDecorator {
+  const models = [Item, Choice ?? []].flat();
+  const items = anyOf(models);
   const data = {
     type: 'object',
     required: ['items', 'page', 'limit', 'hasMore'],
@@ -59,7 +67,7 @@ export function AnswersPage(summary: string, Item: Type, Choice?: Type): MethodD
   };
   return applyDecorators(
     ApiOperation({ summary }),
-    ApiExtraModels(...(Choice ? [Item, Choice] : [Item])),
+    ApiExtraModels(...models),
     ApiResponse({ status: 200, description: summary, schema: envelope(data) }),
     AnswersErrors(['invalid_request']),
   );
@@ -81,11 +89,11 @@ export function AnswersErrors(codes: ErrorCode[]): MethodDecorator {
 
 /** OpenAPI responses for these codes, by status, with an example of each. */
 export function errorResponses(codes: readonly ErrorCode[]): Record<string, SchemaObject> {
-  const statuses = [...new Set(codes.map((code) => ERRORS[code].status))].sort();
+  const statuses = [...new Set(codes.map((code) => ERRORS[code].status))].toSorted((a, b) => a - b);
   return Object.fromEntries(
     statuses.map((status) => {
       const examples = Object.fromEntries(
-        codes.filter((code) => ERRORS[code].status === status).map((code) => [code, { value: example(code) }]),
+        codes.filter((code) => ERRORS[code].status === status).map((code) => [code, { value: exampleOf(code) }]),
       );
       const content = { 'application/json': { schema: { $ref: '#/components/schemas/Error' }, examples } };
       return [status, { description: Object.keys(examples).join(', '), content }];
@@ -93,7 +101,7 @@ export function errorResponses(codes: readonly ErrorCode[]): Record<string, Sche
   );
 }
 
-function example(code: ErrorCode): object {
+function exampleOf(code: ErrorCode): object {
   return { ok: false, error: { code, message: ERRORS[code].message, request_id: '5f6c1a2e-0d1b-4c8e-9a57-2f1f0a3b9c11' } };
 }
 

@@ -21,7 +21,7 @@ export const ERRORS = {
   insufficient_scope: { status: 403, message: 'The API key lacks the scope for this.' },
   not_found: { status: 404, message: 'There is no such thing.' },
   email_taken: { status: 409, message: 'Another contact has this email.' },
-  precondition_failed: { status: 412, message: 'The contact has changed since the ETag in If-Match was read.' },
+  precondition_failed: { status: 412, message: 'This has changed since the ETag in If-Match was read.' },
   body_too_large: { status: 413, message: 'The body is larger than 1 MiB.' },
   url_too_long: { status: 414, message: 'The URL is too long.' },
   unsupported_media_type: { status: 415, message: 'Send the body as application/json.' },
@@ -74,6 +74,12 @@ export class ApiError extends Error {
       faults.length === 1 && first ? first.message : `The request has ${faults.length} faults; see details.`;
     return new ApiError('invalid_request', { message, field: first?.field, details: faults });
   }
+}
+
+/** @throws ApiError 404 when there is no row, be it nowhere or only out of the caller's sight. */
+export function found<Row>(row: Row | null, kind: string, id: string): Row {
+  if (row !== null) return row;
+  throw new ApiError('not_found', { message: `There is no ${kind} ${JSON.stringify(id.slice(0, 100))}.` });
 }
 
 /** The failure envelope, `{"ok":false,"error":{…}}`. */

@@ -14,6 +14,14 @@ export class IdSource {
   next(prefix: IdPrefix): string {
     return `${prefix}_${randomText(8)}`;
   }
+
+  /** Runs `insert` with a new identifier, and again with another while it answers null: that one is taken. */
+  async assign<Row>(prefix: IdPrefix, insert: (id: string) => Promise<Row | null>): Promise<Row> {
+    for (;;) {
+      const row = await insert(this.next(prefix));
+      if (row) return row;
+    }
+  }
 }
 
 /** Whether `value` is a well-formed identifier of the kind; imported ones may have any length up to 32. */

@@ -1,10 +1,11 @@
 // The routes of companies.
-import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../auth/access.decorator.js';
-import type { Caller } from '../auth/caller.js';
+import type { Caller, KeyCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { QueryForCaller } from '../auth/input-for-caller.decorator.js';
 import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
 import { type Ok, type Page, ok } from '../common/page.js';
@@ -15,9 +16,10 @@ import {
   CreateCompanyDto,
   CreatedCompany,
   PatchCompanyDto,
+  PortalCompany,
   UpdatedCompany,
 } from './company.dto.js';
-import { CompanyQuery } from './company.query.js';
+import { CompanyQuery, queryRules } from './company.query.js';
 
 @ApiTags('companies')
 @Controller('api/companies')
@@ -25,22 +27,25 @@ export class CompaniesController {
   constructor(private readonly companies: CompaniesService) {}
 
   @Get()
-  @Access({ key: 'companies:read' })
-  @AnswersPage('List companies by name', CompanyItem)
-  async list(@CurrentCaller() caller: Caller, @Query() query: CompanyQuery): Promise<Ok<Page<CompanyItem>>> {
+  @Access({ key: 'companies:read', portal: true })
+  @AnswersPage('List companies by name; a portal user has its own', [CompanyItem, PortalCompany])
+  async list(
+    @CurrentCaller() caller: Caller,
+    @QueryForCaller(CompanyQuery, queryRules) query: CompanyQuery,
+  ): Promise<Ok<Page<CompanyItem | PortalCompany>>> {
     return ok(await this.companies.list(caller, query));
   }
 
   @Get(':id')
-  @Access({ key: 'companies:read' })
+  @Access({ key: 'companies:read', portal: true })
   @EtagHeaders()
-  @AnswersOk('Read a company', CompanyDetail, ['not_found'])
+  @AnswersOk('Read a company', [CompanyDetail, PortalCompany], ['not_found'])
   async get(
     @CurrentCaller() caller: Caller,
     @Param('id') id: string,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Ok<CompanyDetail> | undefined> {
+  ): Promise<Ok<CompanyDetail | PortalCompany> | undefined> {
     const company = await this.companies.get(caller, id);
     return notModified(reply, company, ifNoneMatch) ? undefined : ok(company);
   }
@@ -50,10 +55,11 @@ export class CompaniesController {
   @Access({ key: 'companies:write' })
   @AnswersCreated('Create a company', CreatedCompany)
   async create(
+    @CurrentCaller() caller: KeyCaller,
     @Body() dto: CreateCompanyDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Ok<CreatedCompany>> {
-    const created = await this.companies.create(dto);
+    const created = await this.companies.create(caller, dto);
     void reply.header('location', `/api/companies/${created.id}`);
     return ok(created);
   }
@@ -63,7 +69,7 @@ export class CompaniesController {
   @IfMatchHeader()
   @AnswersOk('Change fields of a company', UpdatedCompany, ['empty_patch', 'not_found', 'precondition_failed'])
   async patch(
-    @CurrentCaller() caller: Caller,
+    @CurrentCaller() caller: KeyCaller,
     @Param('id') id: string,
     @Body() dto: PatchCompanyDto,
     @Headers('if-match') ifMatch: string | undefined,

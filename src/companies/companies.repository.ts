@@ -1,11 +1,11 @@
 // All SQL on companies. Every query takes the caller: a portal user has its own company and no other.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Caller } from '../auth/caller.js';
+import type { Caller, KeyCaller } from '../auth/caller.js';
 import { listPage } from '../common/list.js';
 import type { Page } from '../common/page.js';
 import { Params, type Queryable, assignments, insertValues, isoTimestamp, jsonObject } from '../common/sql.js';
-import type { CompanyDetail, CompanyItem, CreatedCompany } from './company.dto.js';
+import { type CompanyDetail, type CompanyItem, type CreatedCompany, PORTAL_COMPANY_FIELDS, type PortalCompany } from './company.dto.js';
 import type { Company } from './company.entity.js';
 import { type CompanyQuery, filterConditions, listOrder } from './company.query.js';
 
@@ -39,33 +39,33 @@ export class CompaniesRepository {
   constructor(private readonly db: DataSource) {}
 
   /** One page of the companies the caller sees, of those that pass the query's filters. */
-  list(caller: Caller, query: CompanyQuery): Promise<Page<CompanyItem>> {
+  list(caller: Caller, query: CompanyQuery): Promise<Page<CompanyItem | PortalCompany>> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
     const { page, limit } = query;
-    const order = listOrder(query);
-    const request = { from: 'company c', id: 'c.id', where, order, item: jsonObject(ITEM), page, limit };
+    const item = jsonObject(visibleTo(caller, ITEM));
+    const request = { from: 'company c', id: 'c.id', where, order: listOrder(query), item, page, limit };
     return listPage(this.db, { ...request, withTotal: true }, params);
   }
 
-  /** The whole company, or null. */
+  /** The company with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */
   async findById(
     caller: Caller,
     id: string,
     { db = this.db, lock = false }: { db?: Queryable; lock?: boolean } = {},
-  ): Promise<CompanyDetail | null> {
+  ): Promise<CompanyDetail | PortalCompany | null> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
-    const statement = `SELECT ${jsonObject(DETAIL)} AS company FROM company c WHERE ${where}`;
-    const rows = await db.query<{ company: CompanyDetail }[]>(
+    const statement = `SELECT ${jsonObject(visibleTo(caller, DETAIL))} AS company FROM company c WHERE ${where}`;
+    const rows = await db.query<{ company: CompanyDetail | PortalCompany }[]>(
       lock ? `${statement} FOR UPDATE OF c` : statement,
       params.values,
     );
     return rows[0]?.company ?? null;
   }
 
-  /** Inserts a company; null when the id is taken already. */
-  async insert(company: Partial<Company> & { id: string }): Promise<CreatedCompany | null> {
+  /** Inserts a company, which no portal user may; null when the id is taken already. */
+  async insert(_caller: KeyCaller, company: Partial<Company> & { id: string }): Promise<CreatedCompany | null> {
     const params = new Params();
     const rows = await this.db.query<CreatedCompany[]>(
       `INSERT INTO company ${insertValues(company, params)} ON CONFLICT (id) DO NOTHING RETURNING id, name`,
@@ -74,21 +74,32 @@ export class CompaniesRepository {
     return rows[0] ?? null;
   }
 
-  /** Changes a company the caller sees; false when there is none. */
-  async update(caller: Caller, id: string, changes: Partial<Company>, db: Queryable = this.db): Promise<boolean> {
+  /** Changes a company, which no portal user may; null when there is none. */
+  async update(
+    _caller: KeyCaller,
+    id: string,
+    changes: Partial<Company>,
+    db: Queryable = this.db,
+  ): Promise<{ id: string } | null> {
     const params = new Params();
     const set = assignments(changes, params);
-    const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
     const statement = `WITH changed AS (
-        UPDATE company c SET ${set}, updated_at = now() WHERE ${where} RETURNING c.id
+        UPDATE company c SET ${set}, updated_at = now() WHERE c.id = ${params.add(id)} RETURNING c.id
       ) SELECT id FROM changed`;
-    return (await db.query(statement, params.values)).length > 0;
+    return (await db.query<{ id: string }[]>(statement, params.values))[0] ?? null;
   }
 
   /** Runs `work` in one transaction. */
   transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
     return this.db.transaction((manager) => work(manager));
   }
+}
+
+/** Those of the expressions whose fields exist for the caller. */
+function visibleTo(caller: Caller, expressions: Record<string, string>): Record<string, string> {
+  if (caller.kind === 'key') return expressions;
+  const visible: readonly string[] = PORTAL_COMPANY_FIELDS;
+  return Object.fromEntries(Object.entries(expressions).filter(([field]) => visible.includes(field)));
 }
 
 function rowsVisibleTo(caller: Caller, params: Params): string[] {

@@ -1,7 +1,7 @@
 // The rules of companies.
 import { Injectable } from '@nestjs/common';
-import type { Caller } from '../auth/caller.js';
-import { ApiError } from '../common/errors.js';
+import type { Caller, KeyCaller } from '../auth/caller.js';
+import { ApiError, found } from '../common/errors.js';
 import { requireMatch } from '../common/etag.js';
 import { IdSource } from '../common/ids.js';
 import type { Page } from '../common/page.js';
@@ -11,6 +11,7 @@ import type {
   CompanyItem,
   CreateCompanyDto,
   CreatedCompany,
+  PortalCompany,
   PatchCompanyDto,
   UpdatedCompany,
 } from './company.dto.js';
@@ -23,21 +24,17 @@ export class CompaniesService {
     private readonly ids: IdSource,
   ) {}
 
-  list(caller: Caller, query: CompanyQuery): Promise<Page<CompanyItem>> {
+  list(caller: Caller, query: CompanyQuery): Promise<Page<CompanyItem | PortalCompany>> {
     return this.companies.list(caller, query);
   }
 
   /** @throws ApiError 404 when there is no such company for the caller. */
-  async get(caller: Caller, id: string): Promise<CompanyDetail> {
-    return (await this.companies.findById(caller, id)) ?? notFound(id);
+  async get(caller: Caller, id: string): Promise<CompanyDetail | PortalCompany> {
+    return found(await this.companies.findById(caller, id), 'company', id);
   }
 
-  async create(dto: CreateCompanyDto): Promise<CreatedCompany> {
-    for (;;) {
-      // An id drawn twice is simply drawn again.
-      const created = await this.companies.insert({ id: this.ids.next('co'), ...dto });
-      if (created) return created;
-    }
+  create(caller: KeyCaller, dto: CreateCompanyDto): Promise<CreatedCompany> {
+    return this.ids.assign('co', (id) => this.companies.insert(caller, { id, ...dto }));
   }
 
   /**
@@ -45,20 +42,16 @@ export class CompaniesService {
    * @param ifMatch value of an If-Match header: refuses with 412 when the company has changed since.
    * @throws ApiError 400 for an empty patch, 404, 412.
    */
-  async patch(caller: Caller, id: string, dto: PatchCompanyDto, ifMatch?: string): Promise<UpdatedCompany> {
+  async patch(caller: KeyCaller, id: string, dto: PatchCompanyDto, ifMatch?: string): Promise<UpdatedCompany> {
     if (Object.keys(dto).length === 0) throw new ApiError('empty_patch');
     const updated =
       ifMatch === undefined
         ? await this.companies.update(caller, id, dto)
         : await this.companies.transaction(async (db) => {
-            const current = await this.companies.findById(caller, id, { db, lock: true });
-            requireMatch(ifMatch, current ?? notFound(id));
+            requireMatch(ifMatch, found(await this.companies.findById(caller, id, { db, lock: true }), 'company', id));
             return this.companies.update(caller, id, dto, db);
           });
-    return updated ? { id, updated: true } : notFound(id);
+    found(updated, 'company', id);
+    return { id, updated: true };
   }
-}
-
-function notFound(id: string): never {
-  throw new ApiError('not_found', { message: `There is no company ${JSON.stringify(id.slice(0, 100))}.` });
 }

@@ -81,6 +81,20 @@ export class CompanyDetail extends CompanyItem {
   @ApiProperty({ type: 'integer', example: 12 }) contacts_count: number;
 }
 
+/** All a portal user knows of its company: every other field is ours, and does not exist for it. */
+export const PORTAL_COMPANY_FIELDS = [
+  'id',
+  'name',
+  'domain',
+  'industry',
+  'employee_count',
+  'created_at',
+  'updated_at',
+] as const satisfies readonly (keyof CompanyItem)[];
+
+/** A company as a portal user reads it: its facts, not what we note, earn and expect. */
+export class PortalCompany extends PickType(CompanyItem, PORTAL_COMPANY_FIELDS) {}
+
 /** What a create answers. */
 export class CreatedCompany extends PickType(CompanyItem, ['id', 'name'] as const) {}
 

@@ -1,5 +1,6 @@
 // The list's parameters: a new filter is a property of CompanyQuery and an entry of FILTERS, nothing else.
-import type { Order } from '../common/list.js';
+import type { Caller } from '../auth/caller.js';
+import type { Order } from '../common/order.js';
 import { PageQuery } from '../common/page.js';
 import { OneOfParam, TextParam } from '../common/params.js';
 import type { Params } from '../common/sql.js';
@@ -46,6 +47,14 @@ const FILTERS: Record<FilterName, (placeholder: string) => string> = {
   source: (value) => `c.source = ${value}`,
   search: (term) => `c.search_text LIKE search_pattern(${term})`,
 };
+
+/**
+ * The rules for the list's parameters. A portal user has one company at most, so there is nothing to sort; and the
+ * filters but `search` reveal what it may not see.
+ */
+export function queryRules(caller: Caller): { without: readonly (keyof CompanyQuery)[] } {
+  return { without: caller.kind === 'key' ? [] : ['type', 'product', 'status', 'source', 'sort'] };
+}
 
 /** The conditions of the filters in `query`. */
 export function filterConditions(query: CompanyQuery, params: Params): string[] {

@@ -7,6 +7,13 @@ const list = z
   .default('')
   .transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
 
+/** Origins exactly as browsers send them: no path, no slash at the end, no default port. */
+const origins = list.refine((items) => items.every(isOrigin), 'must be origins such as https://portal.acme.com');
+
+function isOrigin(text: string): boolean {
+  return /^https?:/.test(text) && URL.parse(text)?.origin === text;
+}
+
 /** Lets a developer start without any setting; production refuses it by name. */
 const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
 
@@ -34,7 +41,7 @@ const schema = z.object({
   /** Seals signing keys and derives links, codes and refresh tokens. */
   PORTAL_SECRET: z.string().min(32).default(DEVELOPMENT_SECRET),
   /** Origins of portal SPAs: where sign-in may lead, who may call with cookies. The first is the default. */
-  PORTAL_ORIGINS: list,
+  PORTAL_ORIGINS: origins,
   PORTAL_COOKIE_DOMAIN: z.string().optional(),
   PORTAL_COOKIE_SAMESITE: z.enum(['strict', 'lax', 'none']).default('lax'),
   /** smtp://user:password@host:port; without it, development prints mail on the console. */
@@ -43,13 +50,21 @@ const schema = z.object({
   GOOGLE_ISSUER: z.url().default('https://accounts.google.com'),
   GOOGLE_CLIENT_ID: z.string().min(1).optional(),
   GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
+}).refine((env) => !env.GOOGLE_CLIENT_ID === !env.GOOGLE_CLIENT_SECRET, {
+  path: ['GOOGLE_CLIENT_SECRET'],
+  message: 'goes together with GOOGLE_CLIENT_ID: set both or none',
 });
 
 export type Env = z.output<typeof schema>;
 
+/** Path of the demo portal, which only development serves. */
+export const DEMO_PATH = '/portal-demo/';
+
 /** Our own base URL, without a slash at its end: what links start with, whatever Host a request names. */
 export function publicUrlOf(env: Env): string {
-  return (env.PUBLIC_URL ?? `http://${env.HOST}:${env.PORT}`).replace(/\/+$/, '');
+  // The address of every interface is one to listen on, not one to go to.
+  const host = ['0.0.0.0', '::'].includes(env.HOST) ? 'localhost' : env.HOST;
+  return (env.PUBLIC_URL ?? `http://${host}:${env.PORT}`).replace(/\/+$/, '');
 }
 
 /** Who issues portal tokens. */
@@ -60,6 +75,13 @@ export function issuerOf(env: Env): string {
 /** Origins of the portals and our own. */
 export function allowedOrigins(env: Env): readonly string[] {
   return [...new Set([...env.PORTAL_ORIGINS, new URL(publicUrlOf(env)).origin])];
+}
+
+/** Where a sign-in leads that names no target: the first portal, or else the demo where there is one. */
+export function portalHomeOf(env: Env): string {
+  const [portal] = env.PORTAL_ORIGINS;
+  if (portal) return `${portal}/`;
+  return publicUrlOf(env) + (env.NODE_ENV === 'production' ? '/' : DEMO_PATH);
 }
 
 /** What .env.example and tutorials put where a secret belongs; none of it may reach production. */
@@ -86,6 +108,7 @@ function refuseUnsafe(env: Env): void {
   for (const [name, value] of Object.entries(env)) {
     if (typeof value === 'string' && PLACEHOLDER.test(value)) faults.push(`  ${name}: still a placeholder`);
   }
+  if (!env.GOOGLE_ISSUER.startsWith('https:')) faults.push('  GOOGLE_ISSUER: must be https in production');
   if (!env.JWT_ISSUER && !env.PUBLIC_URL) faults.push('  PUBLIC_URL: required in production');
   if (faults.length > 0) throw new Error(`Refusing to start in production:\n${faults.join('\n')}`);
 }

@@ -143,6 +143,9 @@ export class ContactDetail {
 
 export type ContactField = keyof ContactDetail;
 
+/** Whether a contact may sign in, and as what. */
+export type PortalAccess = Pick<ContactDetail, 'portal_access' | 'portal_role'>;
+
 /** The fields of a list item; exactly these, in this order, unless the caller chooses others. */
 export const ITEM_FIELDS = [
   'id',
@@ -156,6 +159,31 @@ export const ITEM_FIELDS = [
 ] as const satisfies readonly ContactField[];
 
 export class ContactItem extends PickType(ContactDetail, ITEM_FIELDS) {}
+
+/** All a portal user sees; every other field does not exist for it. */
+export const PORTAL_FIELDS = [
+  'id',
+  'email',
+  'first_name',
+  'last_name',
+  'full_name',
+  'title',
+  'department',
+  'phone',
+  'linkedin_url',
+  'photo_url',
+  'company_id',
+  'company_name',
+  'contact_type',
+  'portal_access',
+  'portal_role',
+  'products',
+  'created_at',
+  'updated_at',
+] as const satisfies readonly ContactField[];
+
+/** A contact as a portal user sees it. */
+export class PortalContact extends PickType(ContactDetail, PORTAL_FIELDS) {}
 
 /** A list item with the fields its caller chose. */
 export class ContactFields extends PartialType(ContactDetail) {}

@@ -1,10 +1,11 @@
 // The routes of contacts.
-import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Controller, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../auth/access.decorator.js';
 import type { Caller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { BodyForCaller, QueryForCaller } from '../auth/input-for-caller.decorator.js';
 import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
 import { type Ok, type Page, ok } from '../common/page.js';
@@ -15,9 +16,11 @@ import {
   CreateContactDto,
   CreatedContact,
   PatchContactDto,
+  PortalContact,
   UpdatedContact,
 } from './contact.dto.js';
-import { ContactQuery } from './contact.query.js';
+import { bodyRules } from './contact.fields.js';
+import { ContactQuery, queryRules } from './contact.query.js';
 import { ContactsService } from './contacts.service.js';
 
 @ApiTags('contacts')
@@ -30,7 +33,7 @@ export class ContactsController {
   @AnswersPage('List contacts, newest first', ContactItem, ContactFields)
   async list(
     @CurrentCaller() caller: Caller,
-    @Query() query: ContactQuery,
+    @QueryForCaller(ContactQuery, queryRules) query: ContactQuery,
   ): Promise<Ok<Page<Partial<ContactDetail>>>> {
     return ok(await this.contacts.list(caller, query));
   }
@@ -38,7 +41,7 @@ export class ContactsController {
   @Get(':id')
   @Access({ key: 'contacts:read', portal: true })
   @EtagHeaders()
-  @AnswersOk('Read a contact', ContactDetail, ['not_found'])
+  @AnswersOk('Read a contact', [ContactDetail, PortalContact], ['not_found'])
   async get(
     @CurrentCaller() caller: Caller,
     @Param('id') id: string,
@@ -51,7 +54,7 @@ export class ContactsController {
 
   @Post()
   @HttpCode(201)
-  @Access({ key: 'contacts:write' })
+  @Access({ key: 'contacts:write', portal: true })
   @AnswersCreated('Create a contact', CreatedContact, [
     'email_or_company_required',
     'portal_access_needs_email',
@@ -60,7 +63,7 @@ export class ContactsController {
   ])
   async create(
     @CurrentCaller() caller: Caller,
-    @Body() dto: CreateContactDto,
+    @BodyForCaller(CreateContactDto, bodyRules) dto: CreateContactDto,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Ok<CreatedContact>> {
     const created = await this.contacts.create(caller, dto);
@@ -69,7 +72,7 @@ export class ContactsController {
   }
 
   @Patch(':id')
-  @Access({ key: 'contacts:write' })
+  @Access({ key: 'contacts:write', portal: true })
   @IfMatchHeader()
   @AnswersOk('Change fields of a contact', UpdatedContact, [
     'empty_patch',
@@ -83,7 +86,7 @@ export class ContactsController {
   async patch(
     @CurrentCaller() caller: Caller,
     @Param('id') id: string,
-    @Body() dto: PatchContactDto,
+    @BodyForCaller(PatchContactDto, bodyRules) dto: PatchContactDto,
     @Headers('if-match') ifMatch: string | undefined,
   ): Promise<Ok<UpdatedContact>> {
     return ok(await this.contacts.patch(caller, id, dto, ifMatch));

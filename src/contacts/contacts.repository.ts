@@ -1,13 +1,13 @@
 // All SQL on contacts. Every query takes the caller, so none can forget whose rows and fields it may touch.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import type { Caller } from '../auth/caller.js';
+import type { Caller, PortalCaller } from '../auth/caller.js';
 import { decodeCursor } from '../common/cursor.js';
 import { listPage } from '../common/list.js';
 import type { Page } from '../common/page.js';
 import { Params, type Queryable, assignments, insertValues } from '../common/sql.js';
 import { Products } from '../config/products.js';
-import type { ContactDetail, CreatedContact } from './contact.dto.js';
+import type { ContactDetail, CreatedContact, PortalAccess } from './contact.dto.js';
 import type { Contact } from './contact.entity.js';
 import { chosenFields, contactJson, visibleFields } from './contact.fields.js';
 import { type ContactQuery, filterConditions, listOrder } from './contact.query.js';
@@ -24,8 +24,8 @@ export class ContactsRepository {
   /** One page of the contacts the caller sees, of those that pass the query's filters. */
   list(caller: Caller, query: ContactQuery): Promise<Page<Partial<ContactDetail>>> {
     const params = new Params();
-    const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, caller, params)];
-    const order = listOrder(query, caller, params);
+    const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
+    const order = listOrder(query, params);
     const request = {
       from: CONTACT_AND_COMPANY,
       id: 'c.id',
@@ -65,26 +65,50 @@ export class ContactsRepository {
     return rows[0]?.id ?? null;
   }
 
-  /** Inserts a contact; null when the id is taken already. */
-  async insert(contact: Partial<Contact> & { id: string }): Promise<CreatedContact | null> {
+  /** Inserts a contact, a portal user's always into its own company; null when the id is taken already. */
+  async insert(
+    caller: Caller,
+    contact: Partial<Contact> & { id: string },
+    db: Queryable = this.db,
+  ): Promise<(CreatedContact & PortalAccess) | null> {
     const params = new Params();
-    const rows = await this.db.query<CreatedContact[]>(
-      `INSERT INTO contact ${insertValues(contact, params)}
-       ON CONFLICT (id) DO NOTHING RETURNING id, full_name, email`,
+    const row = caller.kind === 'key' ? contact : { ...contact, company_id: caller.companyId };
+    const rows = await db.query<(CreatedContact & PortalAccess)[]>(
+      `INSERT INTO contact ${insertValues(row, params)}
+       ON CONFLICT (id) DO NOTHING RETURNING id, full_name, email, portal_access, portal_role`,
       params.values,
     );
     return rows[0] ?? null;
   }
 
-  /** Changes a contact the caller sees; false when there is none. */
-  async update(caller: Caller, id: string, changes: Partial<Contact>, db: Queryable = this.db): Promise<boolean> {
+  /** Changes a contact the caller sees and answers the access it has then; null when there is none. */
+  async update(
+    caller: Caller,
+    id: string,
+    changes: Partial<Contact>,
+    db: Queryable = this.db,
+  ): Promise<PortalAccess | null> {
     const params = new Params();
     const set = assignments(changes, params);
     const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
     const statement = `WITH changed AS (
-        UPDATE contact c SET ${set}, updated_at = now() WHERE ${where} RETURNING c.id
-      ) SELECT id FROM changed`;
-    return (await db.query(statement, params.values)).length > 0;
+        UPDATE contact c SET ${set}, updated_at = now() WHERE ${where} RETURNING c.portal_access, c.portal_role
+      ) SELECT portal_access, portal_role FROM changed`;
+    return (await db.query<PortalAccess[]>(statement, params.values))[0] ?? null;
+  }
+
+  /**
+   * Makes the administrators of a company wait for each other until the transaction ends, and answers whether
+   * the caller is still one of them: of two who withdraw each other's access at once, the second no longer is.
+   */
+  async lockAsAdmin({ contactId, companyId }: PortalCaller, db: Queryable): Promise<boolean> {
+    await db.query('SELECT 1 FROM company WHERE id = $1 FOR NO KEY UPDATE', [companyId]);
+    const rows = await db.query(
+      `SELECT 1 FROM contact
+       WHERE id = $1 AND company_id = $2 AND portal_access = 1 AND portal_role = 'client_admin' FOR SHARE`,
+      [contactId, companyId],
+    );
+    return rows.length > 0;
   }
 
   /** Runs `work` in one transaction. */

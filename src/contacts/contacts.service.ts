@@ -1,16 +1,20 @@
 // The rules of contacts; what must hold under races is left to the database and translated here.
 import { Injectable } from '@nestjs/common';
+import { AuditLog } from '../auth/audit-log.js';
 import type { Caller } from '../auth/caller.js';
 import { brokenConstraint } from '../common/database-errors.js';
-import { ApiError } from '../common/errors.js';
+import { ApiError, found } from '../common/errors.js';
 import { requireMatch } from '../common/etag.js';
 import { IdSource } from '../common/ids.js';
 import type { Page } from '../common/page.js';
+import type { Queryable } from '../common/sql.js';
+import { isCompanyAdmin, requireMayCreate, requireMayPatch } from './contact.authority.js';
 import {
   type ContactDetail,
   type CreateContactDto,
   type CreatedContact,
   type PatchContactDto,
+  type PortalAccess,
   type UpdatedContact,
   toColumns,
 } from './contact.dto.js';
@@ -22,27 +26,42 @@ export class ContactsService {
   constructor(
     private readonly contacts: ContactsRepository,
     private readonly ids: IdSource,
+    private readonly audit: AuditLog,
   ) {}
 
   list(caller: Caller, query: ContactQuery): Promise<Page<Partial<ContactDetail>>> {
     return this.contacts.list(caller, query);
   }
 
-  /** @throws ApiError 404 when there is no such contact for the caller. */
-  async get(caller: Caller, id: string): Promise<ContactDetail> {
-    return (await this.contacts.findById(caller, id)) ?? notFound(id);
+  /** The contact, or null when there is none for the caller. */
+  find(caller: Caller, id: string): Promise<ContactDetail | null> {
+    return this.contacts.findById(caller, id);
   }
 
-  /** @throws ApiError 400 without e-mail and company, 409 for a taken e-mail, 422 for an unknown company. */
+  /** @throws ApiError 404 when there is no such contact for the caller. */
+  async get(caller: Caller, id: string): Promise<ContactDetail> {
+    return found(await this.find(caller, id), 'contact', id);
+  }
+
+  /**
+   * @throws ApiError 400 without e-mail and company, 403 for a portal user who may not, 409 for a taken e-mail,
+   * 422 for an unknown company.
+   */
   async create(caller: Caller, dto: CreateContactDto): Promise<CreatedContact> {
-    const columns = toColumns(dto);
-    return this.explained(caller, dto, async () => {
-      for (;;) {
-        // An id drawn twice is simply drawn again.
-        const created = await this.contacts.insert({ id: this.ids.next('ct'), ...columns });
-        if (created) return created;
-      }
-    });
+    requireMayCreate(caller, dto);
+    const insert = (db?: Queryable) =>
+      this.ids.assign('ct', (id) => this.contacts.insert(caller, { id, ...toColumns(dto) }, db));
+    const { id, full_name, email } = await this.explained(caller, dto, () =>
+      isOneStatement(caller, dto)
+        ? insert()
+        : this.contacts.transaction(async (db) => {
+            await this.requireStillAdmin(caller, db);
+            const created = await insert(db);
+            await this.recordAccess(caller, created.id, NO_ACCESS, created, db);
+            return created;
+          }),
+    );
+    return { id, full_name, email };
   }
 
   /**
@@ -54,18 +73,44 @@ export class ContactsService {
     const columns = toColumns(dto);
     if (Object.keys(columns).length === 0) throw new ApiError('empty_patch');
     const updated = await this.explained(caller, dto, () =>
-      ifMatch === undefined
+      isOneStatement(caller, dto, ifMatch)
         ? this.contacts.update(caller, id, columns)
         : this.contacts.transaction(async (db) => {
-            const current = await this.contacts.findById(caller, id, { db, lock: true });
-            requireMatch(ifMatch, current ?? notFound(id));
-            return this.contacts.update(caller, id, columns, db);
+            await this.requireStillAdmin(caller, db);
+            const before = found(await this.contacts.findById(caller, id, { db, lock: true }), 'contact', id);
+            requireMayPatch(caller, id, dto);
+            if (ifMatch !== undefined) requireMatch(ifMatch, before);
+            const after = found(await this.contacts.update(caller, id, columns, db), 'contact', id);
+            await this.recordAccess(caller, id, before, after, db);
+            return after;
           }),
     );
-    return updated ? { id, updated: true } : notFound(id);
+    found(updated, 'contact', id);
+    return { id, updated: true };
   }
 
-  /** Runs a write; a taken e-mail is answered with the contact that has it. */
+  /** @throws ApiError 403 for an administrator whose role or access was withdrawn a moment ago. */
+  private async requireStillAdmin(caller: Caller, db: Queryable): Promise<void> {
+    if (isCompanyAdmin(caller) && !(await this.contacts.lockAsAdmin(caller, db))) throw new ApiError('forbidden');
+  }
+
+  private async recordAccess(
+    caller: Caller,
+    id: string,
+    before: PortalAccess,
+    after: PortalAccess,
+    db: Queryable,
+  ): Promise<void> {
+    const audit = this.audit.within(db);
+    const role = after.portal_role;
+    if (before.portal_access < after.portal_access) await audit.recordBy(caller, 'portal_access_granted', id, { role });
+    else if (before.portal_access > after.portal_access) await audit.recordBy(caller, 'portal_access_withdrawn', id);
+    else if (before.portal_role !== role && after.portal_access === 1) {
+      await audit.recordBy(caller, 'portal_role_changed', id, { from: before.portal_role, to: role });
+    }
+  }
+
+  /** Runs a write; a taken e-mail is answered with the contact that has it, if the caller sees that one. */
   private async explained<T>(caller: Caller, dto: PatchContactDto, write: () => Promise<T>): Promise<T> {
     try {
       return await write();
@@ -78,6 +123,9 @@ export class ContactsService {
   }
 }
 
-function notFound(id: string): never {
-  throw new ApiError('not_found', { message: `There is no contact ${JSON.stringify(id.slice(0, 100))}.` });
+const NO_ACCESS: PortalAccess = { portal_access: 0, portal_role: null };
+
+/** A backend's write that compares nothing and leaves access alone needs no transaction of its own. */
+function isOneStatement(caller: Caller, dto: PatchContactDto, ifMatch?: string): boolean {
+  return caller.kind === 'key' && ifMatch === undefined && !('portal_access' in dto) && !('portal_role' in dto);
 }

@@ -5,14 +5,24 @@ interface Started {
   embedded: boolean;
   /** Text of the key made on this start, if one was. */
   key: string | null;
+  demo: Demo | null;
 }
 
-export function banner({ url, embedded, key }: Started): string {
+interface Demo {
+  url: string;
+  /** E-mail address of a contact who may sign in there; null if there is none to suggest. */
+  visitor: string | null;
+}
+
+export function banner({ url, embedded, key, demo }: Started): string {
   const shown = key ?? '$KEY';
   const lines = [
     '',
     `  Contacts is running at ${url}`,
     `  Reference              ${url}/docs`,
+    ...(demo
+      ? [`  Portal demo            ${demo.url}${demo.visitor ? `   (sign in as ${demo.visitor})` : ''}`]
+      : []),
     ...(embedded ? ['  Database               embedded PostgreSQL, kept in .data/'] : []),
     key
       ? `  API key                ${key}   (shown only now)`

@@ -18,9 +18,20 @@ export async function prepareFirstStart(app: INestApplicationContext): Promise<s
   const companies = app.get(CompaniesService);
   const contacts = app.get(ContactsService);
   for (const { contacts: people, ...company } of sampleCompanies()) {
-    const { id } = await companies.create(company);
+    const { id } = await companies.create(OPERATOR, company);
     for (const person of people) await contacts.create(OPERATOR, { ...person, company_id: id });
   }
   const issued = await app.get(ApiKeysService).create(OPERATOR, { name: 'first start', scopes: [...SCOPES] });
   return issued.key;
+}
+
+/** E-mail address of a contact to try the portal demo with; null if nobody may sign in. */
+export async function findSampleVisitor(app: INestApplicationContext): Promise<string | null> {
+  const [contact] = await app
+    .get(DataSource)
+    .query<{ email: string }[]>(
+      `SELECT email FROM contact WHERE portal_access = 1 AND portal_role = 'client_admin'
+       ORDER BY created_at, id LIMIT 1`,
+    );
+  return contact?.email ?? null;
 }

@@ -1,14 +1,26 @@
 // The queue of work that leaves after commit and is tried again until it succeeds: pg-boss in our own database.
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { type Job, PgBoss } from 'pg-boss';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { type Job, type JobResult, PgBoss } from 'pg-boss';
 import type { Queryable } from '../common/sql.js';
 
 /** Connection string for the queue; a direct session. */
 export const JOBS_URL = Symbol('JOBS_URL');
 
-/** Tried five times over about half a minute to four minutes, then kept as failed. */
+/** Tried again five times, the waits doubling from about two seconds, then kept as failed. */
 const RETRIES = { retryLimit: 5, retryDelay: 2, retryBackoff: true, expireInSeconds: 60 };
-const POLL_SECONDS = 0.5;
+/** Jobs of a batch run side by side and succeed or fail each for itself. */
+const WORK = {
+  pollingIntervalSeconds: 0.5,
+  batchSize: 20,
+  burstWhenBatchFull: true,
+  perJobResults: true,
+} as const;
 
 type Handler = (data: Record<string, string>) => Promise<void>;
 
@@ -30,7 +42,9 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** Adds a job in the caller's transaction: it exists if and only if that commits. */
   async send(queue: string, data: Record<string, string>, db: Queryable): Promise<void> {
-    const executeSql = async (sql: string, values?: unknown[]) => ({ rows: await db.query<object[]>(sql, values) });
+    const executeSql = async (sql: string, values?: unknown[]) => ({
+      rows: await db.query<object[]>(sql, values),
+    });
     await this.boss.send(queue, data, { db: { executeSql } });
   }
 
@@ -38,9 +52,25 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.boss.start();
     for (const [queue, handler] of this.handlers) {
       await this.boss.createQueue(queue, RETRIES);
-      await this.boss.work(queue, { pollingIntervalSeconds: POLL_SECONDS }, async (jobs: Job<Record<string, string>>[]) => {
-        for (const job of jobs) await handler(job.data);
-      });
+      await this.boss.work(queue, WORK, (jobs: Job<Record<string, string>>[]) =>
+        Promise.all(jobs.map((job) => this.run(queue, handler, job))),
+      );
+    }
+  }
+
+  /** Of an error only the code is kept: an SMTP server's words quote addresses. */
+  private async run(
+    queue: string,
+    handler: Handler,
+    { id, data }: Job<Record<string, string>>,
+  ): Promise<JobResult> {
+    try {
+      await handler(data);
+      return { id, status: 'completed' };
+    } catch (error) {
+      const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
+      this.logger.warn({ queue, job: id, code, responseCode }, 'A job failed; it is tried again.');
+      return { id, status: 'failed', output: { code, responseCode } };
     }
   }
 

@@ -7,18 +7,22 @@ export function escapeHtml(text: string): string {
 }
 
 const STYLE = `
-  :root { color-scheme: light dark; }
-  body { margin: 0; min-height: 100vh; display: grid; place-items: center; font: 1.05rem/1.5 system-ui, sans-serif;
-    background: Canvas; color: CanvasText; }
-  main { box-sizing: border-box; width: 100%; max-width: 26rem; padding: 1.5rem; }
-  h1 { font-size: 1.5rem; margin: 0 0 .5rem; }
-  p { margin: 0 0 1.25rem; }
-  button { box-sizing: border-box; width: 100%; padding: .9rem 1rem; border: 0; border-radius: .5rem;
-    font: inherit; font-weight: 600; color: #fff; background: #1a56db; cursor: pointer; }
-  button:hover { background: #1e429f; }
-  button:focus-visible { outline: 3px solid #76a9fa; outline-offset: 2px; }`;
+  :root { color-scheme: light dark; --line: light-dark(#e0e3e8, #2f343d); --quiet: light-dark(#565e6b, #a3abb8);
+    --accent: light-dark(#1a56db, #7da7ff); --hover: light-dark(#1e429f, #a4c3ff); }
+  body { box-sizing: border-box; margin: 0; min-height: 100vh; padding: 1rem; display: grid; place-items: center;
+    font: 1rem/1.5 system-ui, sans-serif; background: light-dark(#f6f7f9, #101216); color: light-dark(#15181d, #eceef2); }
+  main { box-sizing: border-box; width: 100%; max-width: 25rem; padding: 2rem 1.5rem; border: 1px solid var(--line);
+    border-radius: 1rem; background: light-dark(#fff, #191c22); }
+  h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: anywhere; }
+  p { margin: 0 0 1.25rem; color: var(--quiet); }
+  p:last-child { margin: 0; }
+  a { color: var(--accent); }
+  button { width: 100%; min-height: 3rem; padding: .75rem 1rem; border: 0; border-radius: .625rem; font: inherit;
+    font-weight: 600; color: light-dark(#fff, #0c1a38); background: var(--accent); cursor: pointer; }
+  button:hover { background: var(--hover); }
+  :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }`;
 
-interface PageContent {
+export interface PageContent {
   title: string;
   /** HTML; everything variable in it is escaped by its writer. */
   body: string;

@@ -5,9 +5,11 @@ import type { Queryable } from '../common/sql.js';
 
 /** How long a link is good, and how many wrong codes it survives (the table's check knows the number, too). */
 const LIFETIME = `interval '15 minutes'`;
-export const CODE_TRIES = 5;
+const CODE_TRIES = 5;
 
-const OPEN = 'used_at IS NULL AND voided_at IS NULL AND expires_at > now() AND contact_id IS NOT NULL';
+const PENDING = 'used_at IS NULL AND voided_at IS NULL AND expires_at > now()';
+/** Requests for unknown addresses are pending like all others, but nothing opens them. */
+const OPEN = `${PENDING} AND contact_id IS NOT NULL`;
 
 export interface NewMagicLink {
   id: string;
@@ -42,7 +44,11 @@ export class MagicLinksRepository {
   constructor(private readonly db: DataSource) {}
 
   /** Runs `work` in a transaction in which no other request for the address, or of the client, can run. */
-  exclusively<T>(addressHash: Buffer, clientAddress: string, work: (db: Queryable) => Promise<T>): Promise<T> {
+  exclusively<T>(
+    addressHash: Buffer,
+    clientAddress: string,
+    work: (db: Queryable) => Promise<T>,
+  ): Promise<T> {
     return this.db.transaction(async (db) => {
       // In one order, so that two requests cannot wait for each other.
       await db.query(
@@ -126,13 +132,17 @@ export class MagicLinksRepository {
     return rows[0] ?? null;
   }
 
-  /** Counts a try and, if the code is right, uses up the link, in one statement; null for anything but success. */
+  /**
+   * Counts a try and, if the code is right, uses up the link, in one statement; null for anything but success.
+   * Tries are counted for unknown addresses, too: the work is the same.
+   */
   async useByCode(id: string, codeHash: Buffer): Promise<OpenedLink | null> {
     const rows = await this.db.query<(OpenedLink & { right: boolean })[]>(
       `WITH tried AS (
          UPDATE magic_link
-         SET attempts = attempts + 1, used_at = CASE WHEN code_hash = $2 THEN now() END
-         WHERE id = $1 AND attempts < ${CODE_TRIES} AND ${OPEN}
+         SET attempts = attempts + 1,
+             used_at = CASE WHEN code_hash = $2 AND contact_id IS NOT NULL THEN now() END
+         WHERE id = $1 AND attempts < ${CODE_TRIES} AND ${PENDING}
          RETURNING contact_id, redirect, used_at IS NOT NULL AS right
        ) SELECT * FROM tried`,
       [id, codeHash],

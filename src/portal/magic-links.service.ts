@@ -1,6 +1,6 @@
 // Signing in by mail: asks for a link, and opens a session for whoever brings it back.
 import { Injectable } from '@nestjs/common';
-import { AuditLog } from '../audit/audit-log.js';
+import { AuditLog } from '../auth/audit-log.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
 import { Jobs } from '../mail/jobs.js';
@@ -11,18 +11,13 @@ import { MagicLinksRepository, type OpenedLink, type RecentRequests } from './ma
 import { PortalSettings } from './portal-settings.js';
 import { allowedRedirect } from './redirects.js';
 import { Secrets, hashToken } from './secrets.js';
-import { SessionsService, type Tokens } from './sessions.service.js';
-import type { Visitor } from './visitor.js';
+import { SessionsService, type SignIn } from './sessions.service.js';
+import { type Visitor, clientNetwork } from './visitor.js';
 
 /** Requests allowed, the same whether anybody has the address or not. */
 const COOLDOWN_SECONDS = 60;
 const CAPS = { address_hour: 5, address_day: 15, client_hour: 30, client_day: 150 } as const;
 const DAY = 86_400;
-
-export interface SignIn {
-  tokens: Tokens;
-  redirect: string;
-}
 
 @Injectable()
 export class MagicLinksService {
@@ -41,17 +36,27 @@ export class MagicLinksService {
    * @throws ApiError 400 for a redirect or product that is not configured, 429 beyond the caps.
    */
   async request(dto: RequestMagicLinkDto, visitor: Visitor): Promise<string> {
-    if (!this.mailer.isConfigured) throw new ApiError('unavailable', { message: 'Sign-in by mail is not configured.' });
-    const redirect = allowedRedirect(dto.redirect, this.settings.origins);
-    const product = this.configuredProduct(dto.product);
+    if (!this.mailer.isConfigured)
+      throw new ApiError('unavailable', { message: 'Sign-in by mail is not configured.' });
+    const redirect = allowedRedirect(dto.redirect, this.settings);
+    const product = this.settings.configuredProduct(dto.product);
     const id = `ml_${randomText(16)}`;
     const addressHash = this.secrets.derive('mail-address', dto.email);
-    const clientAddress = visitor.address;
+    const clientAddress = clientNetwork(visitor.address);
     await this.links.exclusively(addressHash, clientAddress, async (db) => {
       refuseBeyondCaps(await this.links.recent(db, addressHash, clientAddress));
       const tokenHash = hashToken(tokenOf(this.secrets, id));
       const codeHash = this.codeHash(id, codeOf(this.secrets, id));
-      const link = { id, email: dto.email, addressHash, clientAddress, tokenHash, codeHash, redirect, product };
+      const link = {
+        id,
+        email: dto.email,
+        addressHash,
+        clientAddress,
+        tokenHash,
+        codeHash,
+        redirect,
+        product,
+      };
       await this.links.replace(db, link);
       await this.jobs.send(LINK_MAIL, { id }, db);
     });
@@ -70,12 +75,16 @@ export class MagicLinksService {
       await this.audit.record('sign_in_refused', { kind: 'visitor' }, visitor, { method: 'magic_link' });
       throw new ApiError('sign_in_failed');
     }
-    return { tokens: await this.sessions.open(link.contact_id, 'magic_link', visitor), redirect: link.redirect };
+    return {
+      tokens: await this.sessions.open(link.contact_id, 'magic_link', visitor),
+      redirect: link.redirect,
+    };
   }
 
   private use({ token, request_id, code }: VerifyMagicLinkDto): Promise<OpenedLink | null> {
     if (token && !request_id && !code) return this.links.useByToken(hashToken(token));
-    if (!token && request_id && code) return this.links.useByCode(request_id, this.codeHash(request_id, code));
+    if (!token && request_id && code)
+      return this.links.useByCode(request_id, this.codeHash(request_id, code));
     throw new ApiError('invalid_request', { message: 'Send either token, or request_id with code.' });
   }
 
@@ -83,19 +92,14 @@ export class MagicLinksService {
   private codeHash(id: string, code: string): Buffer {
     return this.secrets.derive('magic-link-code-hash', `${id} ${code}`);
   }
-
-  private configuredProduct(product: string | undefined): string | null {
-    if (product === undefined || this.settings.products.includes(product)) return product ?? null;
-    const message = `product must be one of ${this.settings.products.join(', ') || '(none is configured)'}.`;
-    throw ApiError.invalid([{ field: 'product', code: 'out_of_range', message }]);
-  }
 }
 
 function refuseBeyondCaps(recent: RecentRequests): void {
   const { since_last, hour_frees_in } = recent;
   if (since_last !== null && since_last < COOLDOWN_SECONDS) throw tooMany(COOLDOWN_SECONDS - since_last);
   if (recent.address_day >= CAPS.address_day || recent.client_day >= CAPS.client_day) throw tooMany(DAY / 24);
-  if (recent.address_hour >= CAPS.address_hour || recent.client_hour >= CAPS.client_hour) throw tooMany(hour_frees_in);
+  if (recent.address_hour >= CAPS.address_hour || recent.client_hour >= CAPS.client_hour)
+    throw tooMany(hour_frees_in);
 }
 
 function tooMany(seconds: number): ApiError {

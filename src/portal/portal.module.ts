@@ -1,11 +1,15 @@
 import { Module } from '@nestjs/common';
-import { AuditModule } from '../audit/audit.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
 import { ContactsModule } from '../contacts/contacts.module.js';
 import { MailModule } from '../mail/mail.module.js';
 import { AccessTokens } from './access-tokens.js';
+import { GoogleAttempts } from './google-attempts.js';
+import { GoogleIdentitiesRepository } from './google-identities.repository.js';
+import { GoogleProvider, googleSettings } from './google-provider.js';
+import { GoogleController } from './google.controller.js';
+import { GoogleService } from './google.service.js';
 import { JwksController } from './jwks.controller.js';
 import { MagicLinkMail } from './magic-link-mail.js';
 import { MagicLinkController } from './magic-link.controller.js';
@@ -21,10 +25,13 @@ import { SigningKeysRepository } from './signing-keys.repository.js';
 import { SigningKeysService } from './signing-keys.service.js';
 
 @Module({
-  imports: [AuthModule, AuditModule, ContactsModule, MailModule],
-  controllers: [MagicLinkController, SessionController, JwksController],
+  imports: [AuthModule, ContactsModule, MailModule],
+  controllers: [GoogleController, MagicLinkController, SessionController, JwksController],
   providers: [
     AccessTokens,
+    GoogleAttempts,
+    GoogleIdentitiesRepository,
+    GoogleService,
     MagicLinkMail,
     MagicLinksRepository,
     MagicLinksService,
@@ -34,6 +41,7 @@ import { SigningKeysService } from './signing-keys.service.js';
     SigningKeysRepository,
     SigningKeysService,
     { provide: PortalSettings, inject: [ENV], useFactory: (env: Env) => new PortalSettings(env) },
+    { provide: GoogleProvider, inject: [ENV], useFactory: (env: Env) => new GoogleProvider(googleSettings(env)) },
     { provide: Secrets, inject: [ENV], useFactory: (env: Env) => new Secrets(env.PORTAL_SECRET) },
   ],
 })

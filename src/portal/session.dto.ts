@@ -1,5 +1,5 @@
 // What sign-in and sessions take and answer.
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiExtraModels, ApiProperty } from '@nestjs/swagger';
 import { PORTAL_ROLES, type PortalRole } from '../auth/caller.js';
 import { OneOf } from '../common/fields.js';
 import type { SignInMethod } from './portal-session.entity.js';
@@ -27,6 +27,7 @@ class SessionCompany {
 }
 
 /** Who is signed in. */
+@ApiExtraModels(SessionCompany)
 export class WhoAmI {
   @ApiProperty({ example: 'ct_a1b2c3d4' }) id: string;
   @ApiProperty({ ...text, example: 'jane@acme.com' }) email: string | null;
@@ -61,5 +62,3 @@ export class EndedSession {
 export class SignedOut {
   @ApiProperty({ enum: [true] }) signed_out: true;
 }
-
-export { SessionCompany };

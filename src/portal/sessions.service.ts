@@ -1,7 +1,7 @@
 // Signed in or not: opens, refreshes, lists and ends sessions.
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { AuditLog } from '../audit/audit-log.js';
+import { AuditLog } from '../auth/audit-log.js';
 import { OPERATOR, type PortalCaller } from '../auth/caller.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
@@ -18,6 +18,12 @@ import type { Visitor } from './visitor.js';
 export interface Tokens {
   readonly accessToken: string;
   readonly refreshToken: string;
+}
+
+/** A sign-in that succeeded, and where it was to lead. */
+export interface SignIn {
+  readonly tokens: Tokens;
+  readonly redirect: string;
 }
 
 @Injectable()
@@ -99,8 +105,8 @@ export class SessionsService {
   }
 
   private async eligible(contactId: string): Promise<ContactDetail> {
-    const contact = await this.contacts.get(OPERATOR, contactId);
-    if (contact.portal_access !== 1) throw new ApiError('unauthenticated');
+    const contact = await this.contacts.find(OPERATOR, contactId);
+    if (contact?.portal_access !== 1) throw new ApiError('unauthenticated');
     return contact;
   }
 }

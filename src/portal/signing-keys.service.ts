@@ -1,6 +1,7 @@
 // The keys that sign portal tokens: next → active → retired, with every public half published.
 import { Injectable } from '@nestjs/common';
 import { type CryptoKey, type JWK, exportJWK, generateKeyPair, importJWK } from 'jose';
+import { AuditLog } from '../auth/audit-log.js';
 import { randomText } from '../common/ids.js';
 import { Secrets } from './secrets.js';
 import type { SigningKey } from './signing-key.entity.js';
@@ -8,31 +9,39 @@ import { SigningKeysRepository } from './signing-keys.repository.js';
 
 const ALGORITHM = 'ES256';
 const PURPOSE = 'signing-key';
-/** How long a process may go on signing with a key after another process rotated, in ms. */
-const REMEMBERED_FOR = 30_000;
 
 export interface Signer {
   readonly kid: string;
   readonly key: CryptoKey;
 }
 
+/** What is shown of a key. */
+export interface SigningKeyView {
+  readonly kid: string;
+  readonly status: SigningKey['status'];
+  readonly created_at: string;
+}
+
 @Injectable()
 export class SigningKeysService {
-  private remembered?: { signer: Signer; until: number };
+  private remembered?: Signer;
 
   constructor(
     private readonly keys: SigningKeysRepository,
     private readonly secrets: Secrets,
+    private readonly audit: AuditLog,
   ) {}
 
-  /** The key that signs now; the first one is made when it is first needed. */
+  /**
+   * The key that signs now, whichever process has rotated; the first one is made when it is first needed.
+   * @throws Error when PORTAL_SECRET is not the one the key was sealed with.
+   */
   async signer(): Promise<Signer> {
-    if (this.remembered && this.remembered.until > Date.now()) return this.remembered.signer;
     const active = (await this.keys.findActive()) ?? (await this.makeFirst());
-    const jwk = JSON.parse(this.secrets.open(PURPOSE, active.sealed_private_jwk)) as JWK;
-    const signer = { kid: active.kid, key: (await importJWK(jwk, ALGORITHM)) as CryptoKey };
-    this.remembered = { signer, until: Date.now() + REMEMBERED_FOR };
-    return signer;
+    if (this.remembered?.kid === active.kid) return this.remembered;
+    const jwk = JSON.parse(this.unsealed(active)) as JWK;
+    this.remembered = { kid: active.kid, key: (await importJWK(jwk, ALGORITHM)) as CryptoKey };
+    return this.remembered;
   }
 
   /** The JWK Set that verifies every token still good: keys about to sign, signing, and retired. */
@@ -41,12 +50,23 @@ export class SigningKeysService {
     return { keys: (await this.keys.list()).map(({ public_jwk }) => public_jwk) };
   }
 
-  /** The waiting key begins to sign. Nobody is logged out: the retired key still verifies what it signed. */
-  async rotate(): Promise<Pick<SigningKey, 'kid' | 'status'>[]> {
+  /**
+   * The waiting key begins to sign. Nobody is logged out: the retired key still verifies what it signed.
+   * Answers the id of the key that signs from now on.
+   */
+  async rotate(): Promise<string> {
+    // Under another secret than the service's, the new keys would be of no use to it.
     await this.signer();
     await this.keys.rotate(await this.make());
-    this.remembered = undefined;
-    return (await this.keys.list()).map(({ kid, status }) => ({ kid, status }));
+    const { kid } = await this.signer();
+    await this.audit.record('signing_key_rotated', { kind: 'operator' }, {}, { kid });
+    return kid;
+  }
+
+  /** Every key without its private half, newest first. */
+  async list(): Promise<SigningKeyView[]> {
+    const keys = await this.keys.list();
+    return keys.map(({ kid, status, created_at }) => ({ kid, status, created_at: created_at.toISOString() }));
   }
 
   private async makeFirst(): Promise<SigningKey> {
@@ -54,6 +74,14 @@ export class SigningKeysService {
     const active = await this.keys.findActive();
     if (!active) throw new Error('There is no active signing key.');
     return active;
+  }
+
+  private unsealed({ sealed_private_jwk }: SigningKey): string {
+    try {
+      return this.secrets.open(PURPOSE, sealed_private_jwk);
+    } catch {
+      throw new Error('PORTAL_SECRET is not the one that the signing keys were sealed with.');
+    }
   }
 
   private async make() {

@@ -1,5 +1,6 @@
 // Where a request came from, for sessions, caps and the audit log.
 import type { FastifyRequest } from 'fastify';
+import ipaddr from 'ipaddr.js';
 
 export interface Visitor {
   readonly address: string;
@@ -10,5 +11,24 @@ export interface Visitor {
 /** The address is the connection's, or what a configured proxy says of it. */
 export function visitorOf(request: FastifyRequest): Visitor {
   const userAgent = request.headers['user-agent']?.slice(0, 300) ?? null;
-  return { address: request.ip, userAgent, requestId: request.id };
+  return { address: plainAddress(request), userAgent, requestId: request.id };
+}
+
+/**
+ * What counts as one client: an IPv4 address, or the /64 network that one IPv6 subscriber has to itself, as a
+ * CIDR.
+ */
+export function clientNetwork(address: string): string {
+  const parsed = ipaddr.parse(address);
+  if (parsed.kind() === 'ipv4') return address;
+  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toString()}/64`;
+}
+
+/** An address PostgreSQL understands; a proxy may put a word, a port or a zone where the address belongs. */
+function plainAddress(request: FastifyRequest): string {
+  const given = [request.ip, request.socket.remoteAddress].find((text) => text && ipaddr.isValid(text));
+  if (!given) return '0.0.0.0';
+  const address = ipaddr.process(given);
+  if ('zoneId' in address) address.zoneId = undefined;
+  return address.toString();
 }

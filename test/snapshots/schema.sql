@@ -9,6 +9,13 @@ AS $function$
        PERFORM pg_notify('api_key_changed', OLD.id);
        RETURN NULL;
      END $function$;
+CREATE OR REPLACE FUNCTION public.auth_audit_log_refuse()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+     BEGIN
+       RAISE EXCEPTION 'auth_audit_log is append-only' USING ERRCODE = 'insufficient_privilege';
+     END $function$;
 CREATE OR REPLACE FUNCTION public.contact_default_portal_role()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -16,6 +23,22 @@ AS $function$
      BEGIN
        NEW.portal_role := 'client_viewer';
        RETURN NEW;
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_end_sign_ins()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+     BEGIN
+       UPDATE portal_session
+         SET ended_at = now(),
+             end_reason = CASE WHEN NEW.portal_access = 1 THEN 'email_changed' ELSE 'access_withdrawn' END
+         WHERE contact_id = NEW.id AND ended_at IS NULL;
+       UPDATE magic_link SET voided_at = now()
+         WHERE contact_id = NEW.id AND used_at IS NULL AND voided_at IS NULL;
+       IF NEW.email IS DISTINCT FROM OLD.email THEN
+         DELETE FROM portal_identity WHERE contact_id = NEW.id;
+       END IF;
+       RETURN NULL;
      END $function$;
 CREATE OR REPLACE FUNCTION public.contact_full_name(override text, first_name text, last_name text)
  RETURNS text
@@ -49,6 +72,19 @@ TABLE api_key (
   CONSTRAINT api_key_pk PRIMARY KEY (id),
   CONSTRAINT api_key_previous_ck CHECK (((previous_secret_hash IS NULL) = (previous_expires_at IS NULL))),
   CONSTRAINT api_key_secret_ck CHECK ((octet_length(secret_hash) = 32))
+);
+TABLE auth_audit_log (
+  id bigint NOT NULL IDENTITY ALWAYS,
+  at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  event text NOT NULL,
+  actor_kind text NOT NULL,
+  actor_id text,
+  subject_id text,
+  client_address inet,
+  request_id text,
+  details jsonb NOT NULL DEFAULT '{}'::jsonb,
+  CONSTRAINT auth_audit_log_actor_ck CHECK ((actor_kind = ANY (ARRAY['key'::text, 'contact'::text, 'operator'::text, 'visitor'::text]))),
+  CONSTRAINT auth_audit_log_pk PRIMARY KEY (id)
 );
 TABLE company (
   id text COLLATE "C" NOT NULL,
@@ -123,6 +159,24 @@ TABLE contact (
   CONSTRAINT contact_portal_role_given_ck CHECK (((portal_access = 0) OR (portal_role IS NOT NULL))),
   CONSTRAINT contact_type_ck CHECK ((contact_type ~ '^[a-z0-9][a-z0-9_-]*$'::text))
 );
+TABLE magic_link (
+  id text COLLATE "C" NOT NULL,
+  address_hash bytea NOT NULL,
+  client_address inet NOT NULL,
+  contact_id text COLLATE "C",
+  token_hash bytea NOT NULL,
+  code_hash bytea NOT NULL,
+  attempts smallint NOT NULL DEFAULT 0,
+  redirect text NOT NULL,
+  product text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  expires_at timestamp with time zone NOT NULL,
+  used_at timestamp with time zone,
+  voided_at timestamp with time zone,
+  CONSTRAINT magic_link_attempts_ck CHECK (((attempts >= 0) AND (attempts <= 5))),
+  CONSTRAINT magic_link_contact_fk FOREIGN KEY (contact_id) REFERENCES contact(id) ON DELETE CASCADE,
+  CONSTRAINT magic_link_pk PRIMARY KEY (id)
+);
 TABLE migration (
   name text NOT NULL,
   run_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
@@ -130,7 +184,53 @@ TABLE migration (
   checksum text NOT NULL,
   CONSTRAINT migration_pk PRIMARY KEY (name)
 );
+TABLE portal_identity (
+  issuer text NOT NULL,
+  subject text NOT NULL,
+  contact_id text COLLATE "C" NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT portal_identity_contact_fk FOREIGN KEY (contact_id) REFERENCES contact(id) ON DELETE CASCADE,
+  CONSTRAINT portal_identity_pk PRIMARY KEY (issuer, subject)
+);
+TABLE portal_session (
+  id text COLLATE "C" NOT NULL,
+  contact_id text COLLATE "C" NOT NULL,
+  method text NOT NULL,
+  client_address inet,
+  user_agent text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  last_used_at timestamp with time zone NOT NULL DEFAULT now(),
+  idle_until timestamp with time zone NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  ended_at timestamp with time zone,
+  end_reason text,
+  CONSTRAINT portal_session_contact_fk FOREIGN KEY (contact_id) REFERENCES contact(id) ON DELETE CASCADE,
+  CONSTRAINT portal_session_end_ck CHECK (((ended_at IS NULL) = (end_reason IS NULL))),
+  CONSTRAINT portal_session_method_ck CHECK ((method = ANY (ARRAY['magic_link'::text, 'google'::text]))),
+  CONSTRAINT portal_session_pk PRIMARY KEY (id)
+);
+TABLE refresh_token (
+  token_hash bytea NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  used_at timestamp with time zone,
+  CONSTRAINT refresh_token_pk PRIMARY KEY (token_hash),
+  CONSTRAINT refresh_token_session_fk FOREIGN KEY (session_id) REFERENCES portal_session(id) ON DELETE CASCADE
+);
+TABLE signing_key (
+  kid text COLLATE "C" NOT NULL,
+  status text NOT NULL,
+  public_jwk jsonb NOT NULL,
+  sealed_private_jwk bytea NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT signing_key_pk PRIMARY KEY (kid),
+  CONSTRAINT signing_key_status_ck CHECK ((status = ANY (ARRAY['next'::text, 'active'::text, 'retired'::text])))
+);
 
+CREATE INDEX auth_audit_log_actor_ix ON public.auth_audit_log USING btree (actor_id, at DESC, id DESC);
+CREATE INDEX auth_audit_log_at_ix ON public.auth_audit_log USING btree (at DESC, id DESC);
+CREATE INDEX auth_audit_log_event_ix ON public.auth_audit_log USING btree (event, at DESC, id DESC);
+CREATE INDEX auth_audit_log_subject_ix ON public.auth_audit_log USING btree (subject_id, at DESC, id DESC);
 CREATE INDEX company_name_ix ON public.company USING btree (name COLLATE "und-x-icu", id);
 CREATE INDEX company_revenue_ix ON public.company USING btree (COALESCE(monthly_revenue, ('-1'::integer)::numeric) DESC, id DESC);
 CREATE INDEX company_search_ix ON public.company USING gin (search_text gin_trgm_ops);
@@ -150,6 +250,18 @@ CREATE INDEX contact_tags_ix ON public.contact USING gin (string_to_array(tags, 
 CREATE INDEX contact_type_ix ON public.contact USING btree (contact_type, created_at DESC, id DESC);
 CREATE INDEX contact_type_source_ix ON public.contact USING btree (contact_type, source, created_at DESC, id DESC);
 CREATE INDEX contact_updated_ix ON public.contact USING btree (updated_at, id);
+CREATE INDEX magic_link_address_ix ON public.magic_link USING btree (address_hash, created_at DESC);
+CREATE INDEX magic_link_client_ix ON public.magic_link USING btree (client_address, created_at DESC);
+CREATE INDEX magic_link_contact_ix ON public.magic_link USING btree (contact_id) WHERE ((used_at IS NULL) AND (voided_at IS NULL));
+CREATE UNIQUE INDEX magic_link_token_uq ON public.magic_link USING btree (token_hash);
+CREATE INDEX portal_identity_contact_ix ON public.portal_identity USING btree (contact_id);
+CREATE INDEX portal_session_contact_ix ON public.portal_session USING btree (contact_id, created_at DESC);
+CREATE INDEX refresh_token_session_ix ON public.refresh_token USING btree (session_id);
+CREATE UNIQUE INDEX signing_key_current_uq ON public.signing_key USING btree (status) WHERE (status <> 'retired'::text);
 
 CREATE TRIGGER api_key_changed AFTER DELETE OR UPDATE OF secret_hash, previous_secret_hash, previous_expires_at, scopes, allowed_cidrs, expires_at, revoked_at ON public.api_key FOR EACH ROW EXECUTE FUNCTION api_key_notify();
+CREATE TRIGGER auth_audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.auth_audit_log FOR EACH STATEMENT EXECUTE FUNCTION auth_audit_log_refuse();
 CREATE TRIGGER contact_default_portal_role BEFORE INSERT OR UPDATE OF portal_access, portal_role ON public.contact FOR EACH ROW WHEN (((new.portal_access = 1) AND (new.portal_role IS NULL))) EXECUTE FUNCTION contact_default_portal_role();
+CREATE TRIGGER contact_end_sign_ins AFTER UPDATE OF email, portal_access ON public.contact FOR EACH ROW WHEN (((old.email IS DISTINCT FROM new.email) OR ((old.portal_access = 1) AND (new.portal_access = 0)))) EXECUTE FUNCTION contact_end_sign_ins();
+
+SEQUENCE auth_audit_log_id_seq;

@@ -72,7 +72,7 @@ export class TestService {
     const database = await createTestDatabase();
     const env = loadEnv({ NODE_ENV: 'test', LOG_LEVEL: 'silent', DATABASE_URL: database.url, ...settings });
     const app = await createApp(env);
-    await app.listen(0, '127.0.0.1');
+    await app.listen(Number(settings.PORT ?? 0), '127.0.0.1');
     const { key } = await app.get(ApiKeysService).create(OPERATOR, { name: 'test', scopes: [...SCOPES] });
     return new TestService(app, database.url, database.drop, new Client(app, { 'x-sm-key': key }));
   }

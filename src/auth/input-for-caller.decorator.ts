@@ -1,0 +1,35 @@
+// Input read by the caller's own rules: what it may not see or set does not exist for it.
+import { type Type, createParamDecorator } from '@nestjs/common';
+import { ApiBody, ApiQuery } from '@nestjs/swagger';
+import { type InputRules, parseInput } from '../common/input.pipe.js';
+import type { Caller } from './caller.js';
+import type { AuthenticatedRequest } from './current-caller.decorator.js';
+
+type RulesFor<Dto> = (caller: Caller) => InputRules<Dto>;
+
+/** The query string as a `Dto`, without the parameters that do not exist for the caller. */
+export function QueryForCaller<T extends object>(Dto: Type<T>, rules: RulesFor<T>): ParameterDecorator {
+  return inputForCaller('query', Dto, rules, ApiQuery({ type: Dto }));
+}
+
+/** The body as a `Dto`, without the fields that do not exist for the caller. */
+export function BodyForCaller<T extends object>(Dto: Type<T>, rules: RulesFor<T>): ParameterDecorator {
+  return inputForCaller('body', Dto, rules, ApiBody({ type: Dto }));
+}
+
+function inputForCaller<T extends object>(
+  kind: 'query' | 'body',
+  Dto: Type<T>,
+  rules: RulesFor<T>,
+  document: MethodDecorator,
+): ParameterDecorator {
+  const Input = createParamDecorator((_data, context): T => {
+    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    return parseInput(Dto, request[kind] ?? {}, kind, rules(request.user));
+  });
+  return (target, method, index) => {
+    Input()(target, method, index);
+    const descriptor = method && Object.getOwnPropertyDescriptor(target, method);
+    if (method && descriptor) document(target, method, descriptor);
+  };
+}

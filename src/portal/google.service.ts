@@ -1,0 +1,61 @@
+// Signing in with Google: sends the visitor there, and opens a session for the contact Google confirms.
+import { Injectable } from '@nestjs/common';
+import { AuditLog } from '../auth/audit-log.js';
+import { ApiError } from '../common/errors.js';
+import type { Attempt } from './google-attempts.js';
+import { GoogleIdentitiesRepository } from './google-identities.repository.js';
+import { GoogleProvider } from './google-provider.js';
+import { GoogleRefusal } from './google-refusal.js';
+import { type SignIn, SessionsService } from './sessions.service.js';
+import type { Visitor } from './visitor.js';
+
+@Injectable()
+export class GoogleService {
+  constructor(
+    private readonly provider: GoogleProvider,
+    private readonly identities: GoogleIdentitiesRepository,
+    private readonly sessions: SessionsService,
+    private readonly audit: AuditLog,
+  ) {}
+
+  /** Google's address for this attempt. @throws ApiError 503 when not configured, GoogleRefusal when Google fails. */
+  authorizationUrl(attempt: Attempt): Promise<string> {
+    return this.provider.authorizationUrl(attempt);
+  }
+
+  /**
+   * Ends an attempt with a session, from the query that Google sent back.
+   * @throws GoogleRefusal, audited, for everything else. @throws ApiError 503 when Google is not configured.
+   */
+  async signIn(query: URLSearchParams, attempt: Attempt | null, visitor: Visitor): Promise<SignIn> {
+    try {
+      if (!attempt) throw new GoogleRefusal('stale');
+      const contactId = await this.contactFor(query, attempt);
+      return { tokens: await this.open(contactId, visitor), redirect: attempt.redirect };
+    } catch (error) {
+      if (error instanceof GoogleRefusal) {
+        const details = { method: 'google', reason: error.reason };
+        await this.audit.record('sign_in_refused', { kind: 'visitor' }, visitor, details, error.contactId);
+      }
+      throw error;
+    }
+  }
+
+  private async contactFor(query: URLSearchParams, attempt: Attempt): Promise<string> {
+    const account = await this.provider.identify(query, attempt);
+    const linked = await this.identities.findOrLink(account);
+    if (!linked) throw new GoogleRefusal('no_contact');
+    if (!linked.eligible) throw new GoogleRefusal('no_access', linked.contact_id);
+    return linked.contact_id;
+  }
+
+  private async open(contactId: string, visitor: Visitor): Promise<SignIn['tokens']> {
+    try {
+      return await this.sessions.open(contactId, 'google', visitor);
+    } catch (error) {
+      // Withdrawn or deleted since we looked.
+      const gone = error instanceof ApiError && (error.status === 401 || error.status === 404);
+      throw gone ? new GoogleRefusal('no_access', contactId) : error;
+    }
+  }
+}
