@@ -1,13 +1,16 @@
 // How the application is put together over HTTP: the same for main.ts, the tests and the exported reference.
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
+import { callerIdOf } from './auth/current-caller.decorator.js';
 import { sendError, toApiError } from './common/error.filter.js';
 import { ApiError, errorBody } from './common/errors.js';
 import { readJson, readQuery } from './common/json.js';
+import { logRequest } from './common/request-log.js';
 import type { Env } from './config/env.js';
 import { serveDocs } from './openapi-document.js';
 
@@ -43,6 +46,8 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       void reply.header('x-request-id', request.id);
       sendError(reply, badUrl(error), request.id);
+      // Fastify runs no hook for it.
+      logRequest(request, reply);
     },
     clientErrorHandler: answerBrokenHttp,
   });
@@ -51,7 +56,9 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     void reply.header('x-request-id', request.id);
     // Read here and not by the router, where a malformed query string would end the process.
     request.query = readQuery((request.query as { text?: string }).text ?? '');
+    if (request.url.includes('%00')) throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
   });
+  fastify.addHook('onResponse', async (request, reply) => logRequest(request, reply, callerIdOf(request)));
   return adapter;
 }
 
@@ -83,8 +90,9 @@ function acceptJsonOnly(app: NestFastifyApplication): void {
   fastify.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    (_request: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
+    ({ headers }: FastifyRequest, body: Buffer, done: (error: Error | null, value?: unknown) => void) => {
       try {
+        refuseForeignEncoding(headers);
         done(null, readJson(body));
       } catch (error) {
         done(error as Error);
@@ -93,3 +101,10 @@ function acceptJsonOnly(app: NestFastifyApplication): void {
   );
 }
 
+/** JSON is UTF-8 (RFC 8259), and a compressed body could unpack to any size. */
+function refuseForeignEncoding(headers: IncomingHttpHeaders): void {
+  const coding = headers['content-encoding'] ?? 'identity';
+  const [, charset = 'utf-8'] = /;\s*charset="?([^";\s]*)/i.exec(headers['content-type'] ?? '') ?? [];
+  if (coding.toLowerCase() === 'identity' && /^utf-?8$/i.test(charset)) return;
+  throw new ApiError('unsupported_media_type', { message: 'Send the body as UTF-8 and not compressed.' });
+}

@@ -1,9 +1,25 @@
 // The one place that says how the database is reached: Nest, the command line and the tests all use it.
+import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
 import { Company } from './companies/company.entity.js';
 import type { Env } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
+
+/** How much longer than the server's own timeout to wait for word of it, in ms. */
+const GRACE = 500;
+
+/** Drops a connection that comes back with its query unanswered: all that followed would wait behind that. */
+class ImpatientPool extends pg.Pool {
+  constructor(options: pg.PoolConfig) {
+    super(options);
+    this.on('release', (_error, released) => {
+      // pg has no public name for it. (readyForQuery is false for a moment after every refused statement, too.)
+      const client = released as unknown as pg.Client & { _activeQuery: object | null };
+      if (client._activeQuery) void client.end();
+    });
+  }
+}
 
 export const entities = [Company, Contact, ApiKey];
 
@@ -11,7 +27,10 @@ export const entities = [Company, Contact, ApiKey];
  * Options for a TypeORM DataSource on `env.DATABASE_URL`.
  * The schema belongs to the migrations alone: TypeORM never changes it.
  */
-export function dataSourceOptions(env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DataSourceOptions {
+export function dataSourceOptions(
+  env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> & Partial<Pick<Env, 'DATABASE_TIMEOUT_MS'>>,
+): DataSourceOptions {
+  const timeout = env.DATABASE_TIMEOUT_MS;
   return {
     type: 'postgres',
     url: env.DATABASE_URL,
@@ -19,7 +38,9 @@ export function dataSourceOptions(env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL
     synchronize: false,
     poolSize: env.DATABASE_POOL_SIZE,
     applicationName: 'contacts',
-    connectTimeoutMS: 5_000,
-    extra: { idleTimeoutMillis: 30_000 },
+    connectTimeoutMS: timeout ?? 5_000,
+    driver: { ...pg, Pool: ImpatientPool },
+    // The server cancels a slow query; should it not even do that, the connection is lost.
+    extra: { idleTimeoutMillis: 30_000, statement_timeout: timeout, query_timeout: timeout && timeout + GRACE },
   };
 }

@@ -59,5 +59,5 @@ function passportGuard(strategy: StrategyName): CanActivate {
       return user;
     }
   };
-  return new Guard({}) as CanActivate;
+  return new Guard({});
 }

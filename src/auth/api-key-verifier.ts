@@ -91,6 +91,8 @@ function hasSecret(key: ApiKey, secret: string): boolean {
 
 function allowsAddress(key: ApiKey, address: string): boolean {
   if (!key.allowed_cidrs) return true;
+  // A trusted proxy may still pass on a forwarded address that is none.
+  if (!ipaddr.isValid(address)) return false;
   // `process` turns an IPv4-mapped IPv6 address into the IPv4 address that the list names.
   const client = ipaddr.process(address);
   return key.allowed_cidrs.some((cidr) => {

@@ -11,3 +11,9 @@ export interface AuthenticatedRequest extends FastifyRequest {
 export const CurrentCaller = createParamDecorator(
   (_data: unknown, context: ExecutionContext): Caller => context.switchToHttp().getRequest<AuthenticatedRequest>().user,
 );
+
+/** The id of the key or contact behind a request, for the log; undefined for an unknown caller. */
+export function callerIdOf(request: FastifyRequest): string | undefined {
+  const { user } = request as Partial<AuthenticatedRequest>;
+  return user?.kind === 'key' ? user.keyId : user?.contactId;
+}

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import { type CryptoKey, type JSONWebKeySet, type JWTVerifyGetKey, createLocalJWKSet, exportSPKI, jwtVerify } from 'jose';
 import { ExtractJwt, Strategy } from 'passport-jwt';
+import { isId } from '../common/ids.js';
 import type { PortalCaller } from './caller.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
 
@@ -33,6 +34,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, JWT_STRATEGY) {
       algorithms: ALGORITHMS,
       issuer,
       audience,
+      jsonWebTokenOptions: { clockTolerance: SKEW },
       secretOrKeyProvider: (_request, token: string, done) => {
         verifyStrictly(token, keys, { issuer, audience }).then(
           (key) => done(null, key),
@@ -43,8 +45,8 @@ export class JwtStrategy extends PassportStrategy(Strategy, JWT_STRATEGY) {
   }
 
   /** Access, role and company are read anew, so that withdrawing them takes effect on the next request. */
-  validate({ sub }: { sub: string }): Promise<PortalCaller | null> {
-    return this.callers.findById(sub);
+  async validate({ sub }: { sub: unknown }): Promise<PortalCaller | null> {
+    return isId('ct', sub) ? this.callers.findById(sub) : null;
   }
 }
 

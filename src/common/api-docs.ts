@@ -1,6 +1,6 @@
 // OpenAPI decorators for what routes answer: the envelopes are written here once.
 import { type Type, applyDecorators } from '@nestjs/common';
-import { ApiExtension, ApiExtraModels, ApiHeader, ApiOperation, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { type ApiQueryOptions, ApiExtension, ApiExtraModels, ApiHeader, ApiOperation, ApiQuery, ApiResponse, getSchemaPath } from '@nestjs/swagger';
 import { ERRORS, type ErrorCode } from './errors.js';
 
 interface SchemaObject {
@@ -14,21 +14,23 @@ const envelope = (data: SchemaObject): SchemaObject => ({
   properties: { ok: { enum: [true] }, data },
 });
 
-/** 200 with `Model` as data. */
-export function AnswersOk(summary: string, Model: Type, errors: ErrorCode[] = []): MethodDecorator {
-  return answers(200, summary, Model, errors);
+/** 200 with `Model` as data, or with one of several models by who is asking. */
+export function AnswersOk(summary: string, Model: Type | Type[], errors: ErrorCode[] = []): MethodDecorator {
+  return answers(200, summary, [Model].flat(), errors);
 }
 
 /** 201 with `Model` as data. */
 export function AnswersCreated(summary: string, Model: Type, errors: ErrorCode[] = []): MethodDecorator {
-  return answers(201, summary, Model, errors);
+  return answers(201, summary, [Model], errors);
 }
 
-function answers(status: number, summary: string, Model: Type, errors: ErrorCode[]): MethodDecorator {
+function answers(status: number, summary: string, models: Type[], errors: ErrorCode[]): MethodDecorator {
+  const references = models.map((Model) => ({ $ref: getSchemaPath(Model) }));
+  const data = references.length === 1 && references[0] ? references[0] : { anyOf: references };
   return applyDecorators(
     ApiOperation({ summary }),
-    ApiExtraModels(Model),
-    ApiResponse({ status, description: summary, schema: envelope({ $ref: getSchemaPath(Model) }) }),
+    ApiExtraModels(...models),
+    ApiResponse({ status, description: summary, schema: envelope(data) }),
     AnswersErrors(['invalid_request', ...errors]),
   );
 }
@@ -76,11 +78,11 @@ export function AnswersErrors(codes: ErrorCode[]): MethodDecorator {
 
 /** OpenAPI responses for these codes, by status, with an example of each. */
 export function errorResponses(codes: readonly ErrorCode[]): Record<string, SchemaObject> {
-  const statuses = [...new Set(codes.map((code) => ERRORS[code].status))].sort();
+  const statuses = [...new Set(codes.map((code) => ERRORS[code].status))].toSorted((a, b) => a - b);
   return Object.fromEntries(
     statuses.map((status) => {
       const examples = Object.fromEntries(
-        codes.filter((code) => ERRORS[code].status === status).map((code) => [code, { value: example(code) }]),
+        codes.filter((code) => ERRORS[code].status === status).map((code) => [code, { value: exampleOf(code) }]),
       );
       const content = { 'application/json': { schema: { $ref: '#/components/schemas/Error' }, examples } };
       return [status, { description: Object.keys(examples).join(', '), content }];
@@ -88,7 +90,7 @@ export function errorResponses(codes: readonly ErrorCode[]): Record<string, Sche
   );
 }
 
-function example(code: ErrorCode): object {
+function exampleOf(code: ErrorCode): object {
   return { ok: false, error: { code, message: ERRORS[code].message, request_id: '5f6c1a2e-0d1b-4c8e-9a57-2f1f0a3b9c11' } };
 }
 
@@ -113,6 +115,22 @@ export const ERROR_SCHEMA: SchemaObject = {
     },
   },
 };
+
+/** What a parameter, other than a property, says beside its schema. */
+const BESIDE_SCHEMA = new Set(['required', 'isArray', 'description', 'allowEmptyValue']);
+
+/** Documents the query parameters of `Dto` on a route that does not take them by `@Query()`, whence Swagger has them. */
+export function ReadsQuery(Dto: Type): MethodDecorator {
+  const model = Dto.prototype as object;
+  const names = (Reflect.getMetadata('swagger/apiModelPropertiesArray', model) as string[]).map((name) => name.slice(1));
+  const parameters = names.map((name) => {
+    const property = Reflect.getMetadata('swagger/apiModelProperties', model, name) as SchemaObject;
+    const { description, example, allowEmptyValue } = property;
+    const schema = Object.fromEntries(Object.entries(property).filter(([key]) => !BESIDE_SCHEMA.has(key)));
+    return ApiQuery({ name, required: false, description, example, allowEmptyValue, schema } as ApiQueryOptions);
+  });
+  return applyDecorators(...parameters);
+}
 
 /** Documents the If-None-Match header and the 304 it brings. */
 export function EtagHeaders(): MethodDecorator {

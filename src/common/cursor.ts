@@ -1,18 +1,26 @@
 // The place a walk has reached: an opaque text for clients, the last row's sort keys for us.
 import { ApiError } from './errors.js';
-import type { Order } from './list.js';
+import { isTimestamp } from './fields.js';
+import type { Order } from './order.js';
 
 export interface Cursor {
   /** One text per sort key, the id last. */
   readonly keys: readonly string[];
 }
 
-const KEY_FORMATS = {
-  int: /^[01]$/,
-  timestamptz: /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d(:\d\d)?$/,
-  float8: /^-?\d+(\.\d+)?(e[+-]\d+)?$/,
-  text: /^/,
+/** Whether PostgreSQL can read a key as the type: a forged cursor must not make it fail. */
+const IS_KEY: Record<'int' | Order['sort']['type'], (text: string) => boolean> = {
+  int: (text) => text === '0' || text === '1',
+  timestamptz: (text) => {
+    const [, moment, hours, minutes = '00'] = /^(\d{4}-.{14,21})([+-](?:0\d|1[0-5]))(?::(\d\d))?$/.exec(text) ?? [];
+    return moment !== undefined && isTimestamp(`${moment.replace(' ', 'T')}${hours}:${minutes}`);
+  },
+  float8: (text) => /^-?\d+(\.\d+)?(e[+-]\d+)?$/.test(text) && (text === '0' || isNormal(Number(text))),
+  text: () => true,
 };
+
+/** Neither an overflow nor an underflow. */
+const isNormal = (value: number): boolean => Number.isFinite(value) && value !== 0;
 
 /** The cursor after the row with these sort keys. */
 export function encodeCursor(orderName: string, keys: readonly string[]): string {
@@ -29,7 +37,7 @@ export function decodeCursor(text: string | undefined, order: Order): Cursor | n
   const [name, ...keys] = parse(text);
   if (name !== order.name) throw invalidCursor(`belongs to another order (sort=${order.name} is asked for)`);
   const types = [...(order.first ? (['int'] as const) : []), order.sort.type, 'text' as const];
-  const sound = keys.length === types.length && types.every((type, index) => KEY_FORMATS[type].test(keys[index] ?? ''));
+  const sound = keys.length === types.length && types.every((type, index) => IS_KEY[type](keys[index] ?? ''));
   if (!sound) throw invalidCursor();
   return { keys };
 }

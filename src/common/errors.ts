@@ -20,7 +20,7 @@ export const ERRORS = {
   insufficient_scope: { status: 403, message: 'The API key lacks the scope for this.' },
   not_found: { status: 404, message: 'There is no such thing.' },
   email_taken: { status: 409, message: 'Another contact has this email.' },
-  precondition_failed: { status: 412, message: 'The contact has changed since the ETag in If-Match was read.' },
+  precondition_failed: { status: 412, message: 'This has changed since the ETag in If-Match was read.' },
   body_too_large: { status: 413, message: 'The body is larger than 1 MiB.' },
   url_too_long: { status: 414, message: 'The URL is too long.' },
   unsupported_media_type: { status: 415, message: 'Send the body as application/json.' },

@@ -1,5 +1,5 @@
 // The rules for fields of a JSON body: a wrong type is refused, never coerced.
-import { isISO8601, isURL } from 'class-validator';
+import { isURL } from 'class-validator';
 import { canonicalEmail } from './email.js';
 import { type IdPrefix, isId } from './ids.js';
 import { type RuleFault, type RuleOptions, rule } from './rule.js';
@@ -89,7 +89,7 @@ export function HttpUrl(options: RuleOptions = {}): PropertyDecorator {
   const check = (value: unknown): RuleFault | undefined => {
     if (typeof value !== 'string') return wrongType('a string');
     if (value.length > 2000) return tooLong(2000);
-    return isURL(value, accepted) ? undefined : badFormat('an http or https URL');
+    return isURL(value, accepted) && !CONTROL_OR_BREAK.test(value) ? undefined : badFormat('an http or https URL');
   };
   return rule({ check, convert: trimmed, schema: { type: 'string', format: 'uri', maxLength: 2000 } }, options);
 }
@@ -129,8 +129,9 @@ export function utcOf(value: unknown): unknown {
 export function isTimestamp(value: string): boolean {
   return (
     /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/.test(value) &&
-    isISO8601(value, { strict: true, strictSeparator: true }) &&
     !Number.isNaN(Date.parse(value)) &&
+    // JavaScript takes 30 February for 2 March.
+    new Date(value.slice(0, 10)).toISOString().startsWith(value.slice(0, 10)) &&
     /^(?!0000)\d{4}-/.test(new Date(value).toISOString())
   );
 }

@@ -1,49 +1,83 @@
 // Strict input: nothing unknown, nothing repeated, nothing coerced, and every fault named at once.
 import { type ArgumentMetadata, Injectable, type PipeTransform, type Type } from '@nestjs/common';
-import { plainToInstance } from 'class-transformer';
 import { getMetadataStorage, validateSync } from 'class-validator';
 import { ApiError, type Fault } from './errors.js';
-import type { RuleFault } from './rule.js';
+import { RULE, type RuleFault } from './rule.js';
 import { nearest } from './suggest.js';
 
 /** The global pipe: turns a body or query string into its DTO or throws the 400 that lists every fault. */
 @Injectable()
 export class InputPipe implements PipeTransform {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
+    if (type === 'param') refuseNul(value);
     if ((type !== 'body' && type !== 'query') || !metatype) return value;
     return parseInput(metatype as Type<object>, value, type);
   }
+}
+
+interface InputRules<T> {
+  /** Names of the DTO that do not exist for this caller. */
+  without?: readonly string[];
+  /** Faults beyond those of single values; what is at fault already is absent from `dto`. */
+  judge?: (dto: Partial<T>) => Fault[];
 }
 
 /**
  * `value` as an instance of `Dto`.
  * @throws ApiError 400 invalid_request with one entry in `details` per fault.
  */
-export function parseInput<T extends object>(Dto: Type<T>, value: unknown, kind: 'body' | 'query'): T {
+export function parseInput<T extends object>(
+  Dto: Type<T>,
+  value: unknown,
+  kind: 'body' | 'query',
+  { without = [], judge = () => [] }: InputRules<T> = {},
+): T {
   if (!isPlainObject(value)) {
     throw new ApiError('invalid_request', { message: 'The body must be a JSON object.' });
   }
-  const faults = [...unknownNames(Dto, value, kind), ...repeatedParameters(value, kind)];
+  const known = knownNames(Dto).filter((name) => !without.includes(name));
+  const faults = [...unknownNames(known, value, kind), ...repeatedParameters(value, kind)];
   const flagged = new Set(faults.map((fault) => fault.field));
-  const dto = plainToInstance(Dto, value);
+  const dto = converted(Dto, value);
   for (const error of validateSync(dto, { forbidUnknownValues: false })) {
-    const packed = error.constraints?.rule;
+    const packed = error.constraints?.[RULE];
     if (!packed || flagged.has(error.property)) continue;
     const { code, message } = JSON.parse(packed) as RuleFault;
     faults.push({ field: error.property, code, message: `${error.property} ${message}.` });
   }
+  faults.push(...judge(soundPart(dto, faults)));
   if (faults.length > 0) throw ApiError.invalid(faults);
   return dto;
 }
 
+function soundPart<T extends object>(dto: T, faults: readonly Fault[]): Partial<T> {
+  const faulty = new Set(faults.map(({ field }) => field));
+  return Object.fromEntries(Object.entries(dto).filter(([name]) => !faulty.has(name))) as Partial<T>;
+}
+
 /** The names a DTO knows. */
-export function knownNames(Dto: Type<object>): string[] {
-  const metadata = getMetadataStorage().getTargetValidationMetadatas(Dto, '', true, false);
-  return [...new Set(metadata.map((entry) => entry.propertyName))];
+function knownNames(Dto: Type<object>): string[] {
+  return [...conversions(Dto).keys()];
+}
+
+type Conversion = (value: unknown) => unknown;
+
+/** Each field's conversion to the form in which it is stored. */
+function conversions(Dto: Type<object>): Map<string, Conversion> {
+  const rules = getMetadataStorage()
+    .getTargetValidationMetadatas(Dto, '', true, false)
+    .filter(({ name }) => name === RULE);
+  return new Map(rules.map(({ propertyName, constraints: [convert] }) => [propertyName, convert as Conversion]));
+}
+
+/** Sets the known fields only. Not by plainToInstance, which takes keys such as "constructor" inside a value for code. */
+function converted<T extends object>(Dto: Type<T>, value: Record<string, unknown>): T {
+  const given = [...conversions(Dto)].filter(([name]) => Object.hasOwn(value, name) && value[name] !== undefined);
+  return Object.assign(new Dto(), Object.fromEntries(given.map(([name, convert]) => [name, convert(value[name])])));
 }
 
 /** The fault of naming something that is not there, with the nearest thing that is. */
-export function unknownName(name: string, known: readonly string[], kind: 'body' | 'query'): Fault {
+function unknownName(name: string, known: readonly string[], kind: 'body' | 'query'): Fault {
   const what = kind === 'body' ? 'field' : 'parameter';
   const guess = nearest(name, known);
   const shown = JSON.stringify(name.slice(0, 100));
@@ -51,8 +85,7 @@ export function unknownName(name: string, known: readonly string[], kind: 'body'
   return { field: name.slice(0, 100), code: `unknown_${what}`, message };
 }
 
-function unknownNames(Dto: Type<object>, value: object, kind: 'body' | 'query'): Fault[] {
-  const known = knownNames(Dto);
+function unknownNames(known: readonly string[], value: object, kind: 'body' | 'query'): Fault[] {
   return Object.keys(value)
     .filter((name) => !known.includes(name))
     .map((name) => unknownName(name, known, kind));
@@ -63,6 +96,11 @@ function repeatedParameters(value: object, kind: 'body' | 'query'): Fault[] {
   return Object.entries(value)
     .filter(([, given]) => Array.isArray(given))
     .map(([field]) => ({ field, code: 'repeated_parameter', message: `${field} is given more than once.` }));
+}
+
+/** PostgreSQL keeps no text with NUL, not even to compare it. */
+function refuseNul(value: unknown): void {
+  if (String(value).includes('\0')) throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -1,22 +1,8 @@
 // One page of a filtered, sorted list with its exact total, from one statement and so from one snapshot.
 import { type Cursor, encodeCursor } from './cursor.js';
+import type { Order } from './order.js';
 import type { Page } from './page.js';
-import { Params, type Queryable } from './sql.js';
-
-/** What a list can be ordered by. A null counts as the smallest value, so both directions share an index. */
-export interface Sort {
-  /** Never null. Must match the expression of an index on (expression, id). */
-  readonly expression: string;
-  readonly type: 'timestamptz' | 'text' | 'float8';
-}
-
-export interface Order {
-  readonly name: string;
-  readonly sort: Sort;
-  readonly descending: boolean;
-  /** Condition of the rows that come before all others. */
-  readonly first?: string;
-}
+import type { Params, Queryable } from './sql.js';
 
 export interface ListRequest {
   /** FROM clause without its keyword. */

@@ -1,7 +1,6 @@
 // How one field is checked and documented: a rule is a check with one message, and its OpenAPI schema.
 import { applyDecorators } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
-import { Transform } from 'class-transformer';
 import { ValidateBy, ValidateIf } from 'class-validator';
 
 /** What is wrong with a value: a stable code and a message that completes "<field> …". */
@@ -27,6 +26,9 @@ interface Rule {
   schema: ApiPropertyOptions;
 }
 
+/** Name of a rule among class-validator's metadata; its one constraint is the conversion. */
+export const RULE = 'rule';
+
 const REQUIRED: RuleFault = { code: 'required', message: 'is required' };
 const NOT_NULL: RuleFault = { code: 'not_nullable', message: 'cannot be null' };
 
@@ -44,14 +46,11 @@ export function rule({ check, convert, schema }: Rule, options: RuleOptions = {}
   const property = { description, example, nullable: nullable || undefined, ...schema } as ApiPropertyOptions;
   return applyDecorators(
     (required ? ApiProperty : ApiPropertyOptional)(property),
-    Transform(({ obj, key }: { obj: Record<string, unknown>; key: string }) => {
-      const value = obj[key];
-      return convert && value !== undefined && value !== null ? convert(value) : value;
-    }),
     // Makes class-validator ignore nothing: absence is judged by the rule itself.
     ValidateIf(() => true),
     ValidateBy({
-      name: 'rule',
+      name: RULE,
+      constraints: [(value: unknown) => (convert && value !== null ? convert(value) : value)],
       validator: {
         validate: (value) => fault(value) === undefined,
         defaultMessage: (args) => JSON.stringify(fault(args?.value)),

@@ -1,5 +1,5 @@
 // The list's parameters: a new filter is a property of CompanyQuery and an entry of FILTERS, nothing else.
-import type { Order } from '../common/list.js';
+import type { Order } from '../common/order.js';
 import { PageQuery } from '../common/page.js';
 import { OneOfParam, TextParam } from '../common/params.js';
 import type { Params } from '../common/sql.js';

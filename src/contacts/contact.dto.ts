@@ -157,6 +157,31 @@ export const ITEM_FIELDS = [
 
 export class ContactItem extends PickType(ContactDetail, ITEM_FIELDS) {}
 
+/** All a portal user sees; every other field does not exist for it. */
+export const PORTAL_FIELDS = [
+  'id',
+  'email',
+  'first_name',
+  'last_name',
+  'full_name',
+  'title',
+  'department',
+  'phone',
+  'linkedin_url',
+  'photo_url',
+  'company_id',
+  'company_name',
+  'contact_type',
+  'portal_access',
+  'portal_role',
+  'products',
+  'created_at',
+  'updated_at',
+] as const satisfies readonly ContactField[];
+
+/** A contact as a portal user sees it. */
+export class PortalContact extends PickType(ContactDetail, PORTAL_FIELDS) {}
+
 /** A list item with the fields its caller chose. */
 export class ContactFields extends PartialType(ContactDetail) {}
 

@@ -1,9 +1,9 @@
 // Where each field of a contact comes from in SQL, and which of them a portal user may know about.
 import type { Caller } from '../auth/caller.js';
-import { ApiError } from '../common/errors.js';
+import type { Fault } from '../common/errors.js';
 import { type Params, isoTimestamp, jsonObject } from '../common/sql.js';
 import { nearest } from '../common/suggest.js';
-import { type ContactField, ITEM_FIELDS } from './contact.dto.js';
+import { type ContactField, ITEM_FIELDS, PORTAL_FIELDS } from './contact.dto.js';
 
 /** Expression per field over `contact c LEFT JOIN company co`; the compiler insists that none is missing. */
 const EXPRESSIONS: Record<Exclude<ContactField, 'products'>, string> = {
@@ -41,48 +41,29 @@ const EXPRESSIONS: Record<Exclude<ContactField, 'products'>, string> = {
 
 const ALL_FIELDS = [...Object.keys(EXPRESSIONS), 'products'] as ContactField[];
 
-/** All a portal user sees; every other field does not exist for it. */
-const PORTAL_FIELDS: readonly ContactField[] = [
-  'id',
-  'email',
-  'first_name',
-  'last_name',
-  'full_name',
-  'title',
-  'department',
-  'phone',
-  'linkedin_url',
-  'photo_url',
-  'company_id',
-  'company_name',
-  'contact_type',
-  'portal_access',
-  'portal_role',
-  'products',
-  'created_at',
-  'updated_at',
-];
-
 /** The fields of a contact that exist for this caller. */
 export function visibleFields(caller: Caller): readonly ContactField[] {
   return caller.kind === 'key' ? ALL_FIELDS : PORTAL_FIELDS;
 }
 
-/**
- * The fields of a list item: those of the `fields` parameter, or the contract's eight.
- * @throws ApiError 400 naming each one that does not exist for this caller.
- */
+/** The fields of a list item: those of the `fields` parameter that the caller sees, or the contract's eight. */
 export function chosenFields(text: string | undefined, caller: Caller): readonly ContactField[] {
   if (text === undefined) return ITEM_FIELDS;
   const visible = visibleFields(caller);
-  const names = [...new Set(text.split(',').map((name) => name.trim()))];
-  const unknown = names.filter((name) => !visible.includes(name as ContactField));
-  if (unknown.length > 0) throw ApiError.invalid(unknown.map((name) => unknownField('fields', name, visible)));
-  return names as ContactField[];
+  return fieldNames(text).filter((name): name is ContactField => visible.includes(name as ContactField));
 }
 
+/** A fault per name in the `fields` parameter that does not exist for the caller. */
+export function fieldFaults(text: string, caller: Caller): Fault[] {
+  const visible: readonly string[] = visibleFields(caller);
+  const unknown = fieldNames(text).filter((name) => !visible.includes(name));
+  return unknown.map((name) => unknownField('fields', name, visible));
+}
+
+const fieldNames = (text: string): string[] => [...new Set(text.split(',').map((name) => name.trim()))];
+
 /** The fault of a parameter whose value names no field. */
-export function unknownField(parameter: string, name: string, known: readonly string[]) {
+export function unknownField(parameter: string, name: string, known: readonly string[]): Fault {
   const guess = nearest(name, known);
   const hint = guess ? `did you mean "${guess}"?` : `choose from ${known.join(', ')}.`;
   const message = `${parameter}: there is no ${JSON.stringify(name.slice(0, 100))}; ${hint}`;

@@ -1,14 +1,16 @@
 // The list's parameters: a new filter is a property of ContactQuery and an entry of FILTERS, nothing else.
+import { type ExecutionContext, createParamDecorator } from '@nestjs/common';
 import { type Caller, PORTAL_ROLES } from '../auth/caller.js';
+import type { AuthenticatedRequest } from '../auth/current-caller.decorator.js';
 import { canonicalEmail } from '../common/email.js';
-import { ApiError } from '../common/errors.js';
-import { unknownName } from '../common/input.pipe.js';
-import type { Order, Sort } from '../common/list.js';
+import type { Fault } from '../common/errors.js';
+import { parseInput } from '../common/input.pipe.js';
+import type { Order, Sort } from '../common/order.js';
 import { PageQuery } from '../common/page.js';
 import { CursorParam, EmailParam, FlagParam, IdParam, OneOfParam, TextParam, TimestampParam } from '../common/params.js';
 import type { Params } from '../common/sql.js';
 import type { ContactField } from './contact.dto.js';
-import { unknownField, visibleFields } from './contact.fields.js';
+import { fieldFaults, unknownField, visibleFields } from './contact.fields.js';
 
 export class ContactQuery extends PageQuery {
   @IdParam('co', { description: 'Contacts of this company.', example: 'co_e5f6g7' })
@@ -78,6 +80,8 @@ interface Filter {
   /** The field whose values the filter reveals: a caller who may not see it has no such parameter. */
   readonly reveals: ContactField;
   readonly where: (placeholder: string) => string;
+  /** The text to look for, where it is not the one given. */
+  readonly term?: (given: string) => string;
 }
 
 type FilterName = Exclude<keyof ContactQuery, 'page' | 'limit' | 'sort' | 'fields' | 'cursor' | 'total'>;
@@ -102,7 +106,11 @@ const FILTERS: Record<FilterName, Filter> = {
   company_id: equals('company_id'),
   type: equals('contact_type'),
   source: equals('source'),
-  search: { reveals: 'full_name', where: (term) => `c.search_text LIKE search_pattern(${term})` },
+  search: {
+    reveals: 'full_name',
+    where: (term) => `c.search_text LIKE search_pattern(${term})`,
+    term: (given) => canonicalEmail(given) ?? given,
+  },
   product: equals('product'),
   tag: { reveals: 'tags', where: (tag) => `string_to_array(c.tags, ',') @> ARRAY[${tag}]` },
   email: equals('email'),
@@ -116,6 +124,8 @@ const FILTERS: Record<FilterName, Filter> = {
   updated_before: before('updated_at'),
 };
 
+const FILTER_NAMES = Object.keys(FILTERS) as FilterName[];
+
 /** Every sort, by the field it reveals. The expressions are those of the indexes. */
 const SORTS = {
   created_at: { expression: 'c.created_at', type: 'timestamptz' },
@@ -125,33 +135,55 @@ const SORTS = {
   engagement_score: { expression: 'COALESCE(c.engagement_score, -1)', type: 'float8' },
 } as const satisfies Partial<Record<ContactField, Sort>>;
 
-/**
- * The conditions of the filters in `query`.
- * @throws ApiError 400 for a filter that reveals what the caller may not see, as if it did not exist.
- */
-export function filterConditions(query: ContactQuery, caller: Caller, params: Params): string[] {
-  const visible = visibleFields(caller);
-  const names = (Object.keys(FILTERS) as FilterName[]).filter((name) => query[name] !== undefined);
-  const hidden = names.filter((name) => !visible.includes(FILTERS[name].reveals));
-  if (hidden.length > 0) {
-    const known = Object.keys(FILTERS).filter((name) => visible.includes(FILTERS[name as FilterName].reveals));
-    throw ApiError.invalid(hidden.map((name) => unknownName(name, known, 'query')));
-  }
-  return names.map((name) => FILTERS[name].where(params.add(query[name])));
-}
+/** The list's parameters as the caller of the request may put them. */
+export const QueryOfCaller = createParamDecorator((_data: unknown, context: ExecutionContext): ContactQuery => {
+  const { query, user } = context.switchToHttp().getRequest<AuthenticatedRequest>();
+  return readContactQuery(query, user);
+});
 
 /**
- * The order `query` asks for: newest first by default, and then an exact e-mail match of the search before all.
- * @throws ApiError 400 for a sort that does not exist for the caller.
+ * Reads the list's parameters: a filter, sort or field that reveals what the caller may not see does not exist
+ * for it, and nothing in the answer tells it from one that exists for nobody.
+ * @throws ApiError 400 with every fault of the query.
  */
-export function listOrder(query: ContactQuery, caller: Caller, params: Params): Order {
+function readContactQuery(value: unknown, caller: Caller): ContactQuery {
+  const visible = visibleFields(caller);
+  return parseInput(ContactQuery, value, 'query', {
+    without: FILTER_NAMES.filter((name) => !visible.includes(FILTERS[name].reveals)),
+    judge: ({ fields, sort, cursor, page }) => [
+      ...(cursor === undefined || page === 1 ? [] : [PAGE_AND_CURSOR]),
+      ...(fields === undefined ? [] : fieldFaults(fields, caller)),
+      ...(sort === undefined ? [] : sortFaults(sort, visible)),
+    ],
+  });
+}
+
+const PAGE_AND_CURSOR: Fault = {
+  field: 'page',
+  code: 'not_with_cursor',
+  message: 'page and cursor exclude each other.',
+};
+
+function sortFaults(sort: string, visible: readonly string[]): Fault[] {
+  const field = sort.replace(/^-/, '');
+  const known = Object.keys(SORTS).filter((name) => visible.includes(name));
+  return known.includes(field) ? [] : [unknownField('sort', field, known)];
+}
+
+/** The conditions of the filters in `query`. */
+export function filterConditions(query: ContactQuery, params: Params): string[] {
+  const given = FILTER_NAMES.filter((name) => query[name] !== undefined);
+  return given.map((name) => {
+    const { where, term } = FILTERS[name];
+    return where(params.add(term ? term(String(query[name])) : query[name]));
+  });
+}
+
+/** The order `query` asks for: newest first by default, and then an exact e-mail match of the search before all. */
+export function listOrder(query: ContactQuery, params: Params): Order {
   const name = query.sort ?? '-created_at';
   const descending = name.startsWith('-');
-  const field = descending ? name.slice(1) : name;
-  const visible = visibleFields(caller) as readonly string[];
-  const known = Object.keys(SORTS).filter((sort) => visible.includes(sort));
-  if (!known.includes(field)) throw ApiError.invalid([unknownField('sort', field, known)]);
-  const sort = SORTS[field as keyof typeof SORTS];
+  const sort = SORTS[name.replace(/^-/, '') as keyof typeof SORTS];
   const exact = query.sort === undefined && query.search !== undefined ? canonicalEmail(query.search) : null;
   return { name, sort, descending, ...(exact && { first: `c.email = ${params.add(exact)}` }) };
 }

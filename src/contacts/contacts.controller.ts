@@ -1,11 +1,11 @@
 // The routes of contacts.
-import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Get, Headers, HttpCode, Param, Patch, Post, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../auth/access.decorator.js';
 import type { Caller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
-import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
+import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader, ReadsQuery } from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
 import { type Ok, type Page, ok } from '../common/page.js';
 import {
@@ -15,9 +15,10 @@ import {
   CreateContactDto,
   CreatedContact,
   PatchContactDto,
+  PortalContact,
   UpdatedContact,
 } from './contact.dto.js';
-import { ContactQuery } from './contact.query.js';
+import { ContactQuery, QueryOfCaller } from './contact.query.js';
 import { ContactsService } from './contacts.service.js';
 
 @ApiTags('contacts')
@@ -27,10 +28,11 @@ export class ContactsController {
 
   @Get()
   @Access({ key: 'contacts:read', portal: true })
+  @ReadsQuery(ContactQuery)
   @AnswersPage('List contacts, newest first', ContactItem, ContactFields)
   async list(
     @CurrentCaller() caller: Caller,
-    @Query() query: ContactQuery,
+    @QueryOfCaller() query: ContactQuery,
   ): Promise<Ok<Page<Partial<ContactDetail>>>> {
     return ok(await this.contacts.list(caller, query));
   }
@@ -38,7 +40,7 @@ export class ContactsController {
   @Get(':id')
   @Access({ key: 'contacts:read', portal: true })
   @EtagHeaders()
-  @AnswersOk('Read a contact', ContactDetail, ['not_found'])
+  @AnswersOk('Read a contact', [ContactDetail, PortalContact], ['not_found'])
   async get(
     @CurrentCaller() caller: Caller,
     @Param('id') id: string,

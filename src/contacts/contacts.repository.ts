@@ -24,8 +24,8 @@ export class ContactsRepository {
   /** One page of the contacts the caller sees, of those that pass the query's filters. */
   list(caller: Caller, query: ContactQuery): Promise<Page<Partial<ContactDetail>>> {
     const params = new Params();
-    const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, caller, params)];
-    const order = listOrder(query, caller, params);
+    const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
+    const order = listOrder(query, params);
     const request = {
       from: CONTACT_AND_COMPANY,
       id: 'c.id',
