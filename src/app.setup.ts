@@ -56,7 +56,8 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     void reply.header('x-request-id', request.id);
     // Read here and not by the router, where a malformed query string would end the process.
     request.query = readQuery((request.query as { text?: string }).text ?? '');
-    if (request.url.includes('%00')) throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
+    if (request.url.includes('%00'))
+      throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
   });
   fastify.addHook('onResponse', async (request, reply) => logRequest(request, reply, callerIdOf(request)));
   return adapter;
@@ -72,9 +73,14 @@ function badUrl(error: FastifyError): ApiError {
 }
 
 /** What is not HTTP at all never reaches the application; it gets the same envelope all the same. */
-function answerBrokenHttp(error: { code?: string }, socket: { writable: boolean; end(text: string): void; destroy(): void }): void {
+function answerBrokenHttp(
+  error: { code?: string },
+  socket: { writable: boolean; end(text: string): void; destroy(): void },
+): void {
   if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
-  const fault = new ApiError(error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'malformed_request');
+  const fault = new ApiError(
+    error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'malformed_request',
+  );
   const id = randomUUID();
   const body = JSON.stringify(errorBody(fault, id));
   const reason = fault.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';

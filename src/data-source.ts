@@ -14,9 +14,10 @@ class ImpatientPool extends pg.Pool {
   constructor(options: pg.PoolConfig) {
     super(options);
     this.on('release', (_error, released) => {
-      // pg has no public name for it. (readyForQuery is false for a moment after every refused statement, too.)
       const client = released as unknown as pg.Client & { _activeQuery: object | null };
-      if (client._activeQuery) void client.end();
+      // pg has no public name for it. (readyForQuery is false for a moment after every refused statement, too.)
+      const { _activeQuery: unanswered } = client;
+      if (unanswered) void client.end();
     });
   }
 }
@@ -41,6 +42,10 @@ export function dataSourceOptions(
     connectTimeoutMS: timeout ?? 5_000,
     driver: { ...pg, Pool: ImpatientPool },
     // The server cancels a slow query; should it not even do that, the connection is lost.
-    extra: { idleTimeoutMillis: 30_000, statement_timeout: timeout, query_timeout: timeout && timeout + GRACE },
+    extra: {
+      idleTimeoutMillis: 30_000,
+      statement_timeout: timeout,
+      query_timeout: timeout && timeout + GRACE,
+    },
   };
 }

@@ -34,8 +34,9 @@ describe('.env.example', () => {
   });
 
   test('shows the true defaults', () => {
-    const names = ['NODE_ENV', 'HOST', 'PORT', 'DATABASE_POOL_SIZE', 'LOG_LEVEL'];
-    const shown = Object.fromEntries(names.map((name) => [name, examples[name]]));
+    const defaults = Object.entries(loadEnv({})).filter(([, value]) => !Array.isArray(value));
+    expect(defaults.map(([name]) => name)).toContain('PORT');
+    const shown = Object.fromEntries(defaults.map(([name]) => [name, examples[name]]));
     expect(loadEnv(shown)).toEqual(loadEnv({}));
   });
 

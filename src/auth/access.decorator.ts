@@ -14,7 +14,9 @@ export interface RouteAccess {
 
 /** Sets a route's access and its OpenAPI security together. */
 export function Access(access: RouteAccess): MethodDecorator {
-  const security = access.portal ? [ApiSecurity('apiKey'), ApiBearerAuth('portalToken')] : [ApiSecurity('apiKey')];
+  const security = access.portal
+    ? [ApiSecurity('apiKey'), ApiBearerAuth('portalToken')]
+    : [ApiSecurity('apiKey')];
   const errors = ['ambiguous_credentials', 'unauthenticated', 'forbidden', 'insufficient_scope'] as const;
   return applyDecorators(SetMetadata(ACCESS, access), ...security, AnswersErrors([...errors]));
 }

@@ -26,7 +26,8 @@ export class AccessGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const access = this.reflector.get<RouteAccess | 'public' | undefined>(ACCESS, context.getHandler());
     if (access === 'public') return true;
-    if (!access) throw new ApiError('forbidden', { message: 'This route declares no access, so nobody has it.' });
+    if (!access)
+      throw new ApiError('forbidden', { message: 'This route declares no access, so nobody has it.' });
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     await this.guards[strategyFor(request)].canActivate(context);
     requireAccess(access, request.user);

@@ -85,8 +85,11 @@ function isLive(key: ApiKey): boolean {
 /** Compares hashes in constant time; the secret before a rotation counts during its overlap. */
 function hasSecret(key: ApiKey, secret: string): boolean {
   const hash = hashSecret(secret);
-  const overlapping = (key.previous_expires_at?.getTime() ?? 0) > Date.now() ? key.previous_secret_hash : null;
-  return timingSafeEqual(hash, key.secret_hash) || (overlapping !== null && timingSafeEqual(hash, overlapping));
+  const overlapping =
+    (key.previous_expires_at?.getTime() ?? 0) > Date.now() ? key.previous_secret_hash : null;
+  return (
+    timingSafeEqual(hash, key.secret_hash) || (overlapping !== null && timingSafeEqual(hash, overlapping))
+  );
 }
 
 function allowsAddress(key: ApiKey, address: string): boolean {

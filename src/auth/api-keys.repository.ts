@@ -35,7 +35,12 @@ export class ApiKeysRepository {
    * Gives a live key whose scopes are all among `within` a new secret; the old one stays good for
    * `overlapSeconds`. Null when there is no such key.
    */
-  rotate(id: string, secretHash: Buffer, overlapSeconds: number, within: readonly Scope[]): Promise<ApiKey | null> {
+  rotate(
+    id: string,
+    secretHash: Buffer,
+    overlapSeconds: number,
+    within: readonly Scope[],
+  ): Promise<ApiKey | null> {
     return this.change(
       `UPDATE api_key SET
          previous_secret_hash = CASE WHEN $3 > 0 THEN secret_hash END,
@@ -49,7 +54,10 @@ export class ApiKeysRepository {
 
   /** Ends a key for good; null when there is none that lives. */
   revoke(id: string): Promise<ApiKey | null> {
-    return this.change('UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING *', [id]);
+    return this.change(
+      'UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING *',
+      [id],
+    );
   }
 
   /** Notes that keys were used, each at most once a minute whichever process saw it. */

@@ -1,7 +1,14 @@
 // Portal tokens: ES256 JWTs in the Authorization header, checked by jose first and passport-jwt after it.
 import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
-import { type CryptoKey, type JSONWebKeySet, type JWTVerifyGetKey, createLocalJWKSet, exportSPKI, jwtVerify } from 'jose';
+import {
+  type CryptoKey,
+  type JSONWebKeySet,
+  type JWTVerifyGetKey,
+  createLocalJWKSet,
+  exportSPKI,
+  jwtVerify,
+} from 'jose';
 import { ExtractJwt, Strategy } from 'passport-jwt';
 import { isId } from '../common/ids.js';
 import type { PortalCaller } from './caller.js';

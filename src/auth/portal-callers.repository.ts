@@ -20,6 +20,8 @@ export class PortalCallersRepository {
       [contactId],
     );
     const [row] = rows;
-    return row ? { kind: 'portal', contactId: row.id, companyId: row.company_id, role: row.portal_role } : null;
+    return row
+      ? { kind: 'portal', contactId: row.id, companyId: row.company_id, role: row.portal_role }
+      : null;
   }
 }

@@ -67,17 +67,24 @@ function conversions(Dto: Type<object>): Map<string, Conversion> {
   const rules = getMetadataStorage()
     .getTargetValidationMetadatas(Dto, '', true, false)
     .filter(({ name }) => name === RULE);
-  return new Map(rules.map(({ propertyName, constraints: [convert] }) => [propertyName, convert as Conversion]));
+  return new Map(
+    rules.map(({ propertyName, constraints: [convert] }) => [propertyName, convert as Conversion]),
+  );
 }
 
 /** Sets the known fields only. Not by plainToInstance, which takes keys such as "constructor" inside a value for code. */
 function converted<T extends object>(Dto: Type<T>, value: Record<string, unknown>): T {
-  const given = [...conversions(Dto)].filter(([name]) => Object.hasOwn(value, name) && value[name] !== undefined);
-  return Object.assign(new Dto(), Object.fromEntries(given.map(([name, convert]) => [name, convert(value[name])])));
+  const given = [...conversions(Dto)].filter(
+    ([name]) => Object.hasOwn(value, name) && value[name] !== undefined,
+  );
+  return Object.assign(
+    new Dto(),
+    Object.fromEntries(given.map(([name, convert]) => [name, convert(value[name])])),
+  );
 }
 
 /** The fault of naming something that is not there, with the nearest thing that is. */
-function unknownName(name: string, known: readonly string[], kind: 'body' | 'query'): Fault {
+export function unknownName(name: string, known: readonly string[], kind: 'body' | 'query'): Fault {
   const what = kind === 'body' ? 'field' : 'parameter';
   const guess = nearest(name, known);
   const shown = JSON.stringify(name.slice(0, 100));
@@ -100,7 +107,8 @@ function repeatedParameters(value: object, kind: 'body' | 'query'): Fault[] {
 
 /** PostgreSQL keeps no text with NUL, not even to compare it. */
 function refuseNul(value: unknown): void {
-  if (String(value).includes('\0')) throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
+  if (String(value).includes('\0'))
+    throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

@@ -7,7 +7,15 @@ import type { Fault } from '../common/errors.js';
 import { parseInput } from '../common/input.pipe.js';
 import type { Order, Sort } from '../common/order.js';
 import { PageQuery } from '../common/page.js';
-import { CursorParam, EmailParam, FlagParam, IdParam, OneOfParam, TextParam, TimestampParam } from '../common/params.js';
+import {
+  CursorParam,
+  EmailParam,
+  FlagParam,
+  IdParam,
+  OneOfParam,
+  TextParam,
+  TimestampParam,
+} from '../common/params.js';
 import type { Params } from '../common/sql.js';
 import type { ContactField } from './contact.dto.js';
 import { fieldFaults, unknownField, visibleFields } from './contact.fields.js';
@@ -22,7 +30,11 @@ export class ContactQuery extends PageQuery {
   @TextParam({ max: 100, example: 'manual' })
   source?: string;
 
-  @TextParam({ max: 200, description: 'Part of full_name or email, whatever its case and accents.', example: 'jane' })
+  @TextParam({
+    max: 200,
+    description: 'Part of full_name or email, whatever its case and accents.',
+    example: 'jane',
+  })
   search?: string;
 
   @TextParam({ max: 64 })
@@ -136,10 +148,12 @@ const SORTS = {
 } as const satisfies Partial<Record<ContactField, Sort>>;
 
 /** The list's parameters as the caller of the request may put them. */
-export const QueryOfCaller = createParamDecorator((_data: unknown, context: ExecutionContext): ContactQuery => {
-  const { query, user } = context.switchToHttp().getRequest<AuthenticatedRequest>();
-  return readContactQuery(query, user);
-});
+export const QueryOfCaller = createParamDecorator(
+  (_data: unknown, context: ExecutionContext): ContactQuery => {
+    const { query, user } = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    return readContactQuery(query, user);
+  },
+);
 
 /**
  * Reads the list's parameters: a filter, sort or field that reveals what the caller may not see does not exist

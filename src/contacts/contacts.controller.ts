@@ -5,7 +5,14 @@ import type { FastifyReply } from 'fastify';
 import { Access } from '../auth/access.decorator.js';
 import type { Caller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
-import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader, ReadsQuery } from '../common/api-docs.js';
+import {
+  AnswersCreated,
+  AnswersOk,
+  AnswersPage,
+  EtagHeaders,
+  IfMatchHeader,
+  ReadsQuery,
+} from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
 import { type Ok, type Page, ok } from '../common/page.js';
 import {

@@ -61,7 +61,10 @@ export class ContactsRepository {
   async findIdByEmail(caller: Caller, email: string): Promise<string | null> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), `c.email = ${params.add(email)}`].join(' AND ');
-    const rows = await this.db.query<{ id: string }[]>(`SELECT c.id FROM contact c WHERE ${where}`, params.values);
+    const rows = await this.db.query<{ id: string }[]>(
+      `SELECT c.id FROM contact c WHERE ${where}`,
+      params.values,
+    );
     return rows[0]?.id ?? null;
   }
 
@@ -77,7 +80,12 @@ export class ContactsRepository {
   }
 
   /** Changes a contact the caller sees; false when there is none. */
-  async update(caller: Caller, id: string, changes: Partial<Contact>, db: Queryable = this.db): Promise<boolean> {
+  async update(
+    caller: Caller,
+    id: string,
+    changes: Partial<Contact>,
+    db: Queryable = this.db,
+  ): Promise<boolean> {
     const params = new Params();
     const set = assignments(changes, params);
     const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');

@@ -16,7 +16,11 @@ interface Issued {
 }
 
 async function issue(fields: object = {}): Promise<Issued> {
-  const response = await service.api.post('/api/keys', { name: 'backend', scopes: ['contacts:read'], ...fields });
+  const response = await service.api.post('/api/keys', {
+    name: 'backend',
+    scopes: ['contacts:read'],
+    ...fields,
+  });
   expect(response.status).toBe(201);
   return response.body.data as Issued;
 }
@@ -27,7 +31,11 @@ const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
 describe('issuing', () => {
   test('answers the key once, with everything about it', async () => {
-    const body = { name: ' billing ', scopes: ['contacts:read', 'contacts:write'], allowed_cidrs: ['127.0.0.0/8'] };
+    const body = {
+      name: ' billing ',
+      scopes: ['contacts:read', 'contacts:write'],
+      allowed_cidrs: ['127.0.0.0/8'],
+    };
     const response = await service.api.post('/api/keys', body);
     expect(response.status).toBe(201);
     expect(response.headers['cache-control']).toBe('no-store');
@@ -80,9 +88,21 @@ describe('issuing', () => {
     ['a scope twice', { name: 'x', scopes: ['contacts:read', 'contacts:read'] }, ['scopes']],
     ['scopes as text', { name: 'x', scopes: 'contacts:read' }, ['scopes']],
     ['a blank name', { name: '  ', scopes: ['contacts:read'] }, ['name']],
-    ['an expiry without offset', { name: 'x', scopes: ['contacts:read'], expires_at: '2999-01-01T00:00:00' }, ['expires_at']],
-    ['a network that is none', { name: 'x', scopes: ['contacts:read'], allowed_cidrs: ['10.0.0.0/99'] }, ['allowed_cidrs']],
-    ['an address without prefix', { name: 'x', scopes: ['contacts:read'], allowed_cidrs: ['10.0.0.1'] }, ['allowed_cidrs']],
+    [
+      'an expiry without offset',
+      { name: 'x', scopes: ['contacts:read'], expires_at: '2999-01-01T00:00:00' },
+      ['expires_at'],
+    ],
+    [
+      'a network that is none',
+      { name: 'x', scopes: ['contacts:read'], allowed_cidrs: ['10.0.0.0/99'] },
+      ['allowed_cidrs'],
+    ],
+    [
+      'an address without prefix',
+      { name: 'x', scopes: ['contacts:read'], allowed_cidrs: ['10.0.0.1'] },
+      ['allowed_cidrs'],
+    ],
     ['no network', { name: 'x', scopes: ['contacts:read'], allowed_cidrs: [] }, ['allowed_cidrs']],
     ['an id of its own', { name: 'x', scopes: ['contacts:read'], id: 'aaaaaaaaaaaa' }, ['id']],
   ])('refuses %s', async (_case, body, fields) => {
@@ -131,14 +151,19 @@ describe('rotating', () => {
     const second = (await rotate(id, {})).body.data.key as string;
     const third = (await rotate(id, {})).body.data.key as string;
     await heard(key);
-    expect([await statusWith(key), await statusWith(second), await statusWith(third)]).toEqual([401, 200, 200]);
+    expect([await statusWith(key), await statusWith(second), await statusWith(third)]).toEqual([
+      401, 200, 200,
+    ]);
   });
 
-  test.each([[-1], [1.5], ['60'], [null], [31 * 86_400]])('refuses an overlap of %j', async (overlap_seconds) => {
-    const { id, key } = await issue();
-    expect((await rotate(id, { overlap_seconds })).status).toBe(400);
-    expect(await statusWith(key)).toBe(200);
-  });
+  test.each([[-1], [1.5], ['60'], [null], [31 * 86_400]])(
+    'refuses an overlap of %j',
+    async (overlap_seconds) => {
+      const { id, key } = await issue();
+      expect((await rotate(id, { overlap_seconds })).status).toBe(400);
+      expect(await statusWith(key)).toBe(200);
+    },
+  );
 
   test.each([
     ['zzzzzzzzzzzz', 404],
@@ -164,7 +189,11 @@ describe('a key hands on no more than it may itself:', () => {
     const own = await manager.post('/api/keys', { name: 'x', scopes: ['contacts:read'] });
     expect(own.status).toBe(201);
     const more = await manager.post('/api/keys', { name: 'x', scopes: ['contacts:read', 'contacts:write'] });
-    expect([more.status, more.body.error.code, more.body.error.field]).toEqual([403, 'insufficient_scope', 'scopes']);
+    expect([more.status, more.body.error.code, more.body.error.field]).toEqual([
+      403,
+      'insufficient_scope',
+      'scopes',
+    ]);
     expect(more.body.error.message).toContain('contacts:write');
   });
 

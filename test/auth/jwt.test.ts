@@ -14,14 +14,24 @@ beforeAll(async () => {
   tokens = await TokenMaker.create();
   service = await TestService.start(tokens.settings);
   company = await createCompany(service.api);
-  contact = await createContact(service.api, { company_id: company, email: 'viewer@acme.com', portal_access: 1 });
+  contact = await createContact(service.api, {
+    company_id: company,
+    email: 'viewer@acme.com',
+    portal_access: 1,
+  });
 });
 afterAll(() => service.stop());
 
 const bearer = (token: string) => service.as({ authorization: `Bearer ${token}` });
 const statusOf = async (token: string, path = '/api/contacts') => (await bearer(token).get(path)).status;
 const now = (): number => Math.floor(Date.now() / 1000);
-const withoutId = ({ ok, error: { request_id: _, ...rest } }: { ok: boolean; error: { request_id: string } }) => ({
+const withoutId = ({
+  ok,
+  error: { request_id: _, ...rest },
+}: {
+  ok: boolean;
+  error: { request_id: string };
+}) => ({
   ok,
   ...rest,
 });
@@ -40,7 +50,10 @@ describe('is refused like no token at all:', () => {
     ['alg none', () => tokens.unsigned(contact)],
     ['HS256 under the public key', () => tokens.signWithPublicKey(contact)],
     ['an unknown kid', () => tokens.sign(contact, { header: { kid: 'other' } })],
-    ['another key under the known kid', async () => tokens.sign(contact, { key: (await generateKeyPair('ES256')).privateKey })],
+    [
+      'another key under the known kid',
+      async () => tokens.sign(contact, { key: (await generateKeyPair('ES256')).privateKey }),
+    ],
     ['a foreign audience', () => tokens.sign(contact, { claims: { aud: 'another-portal' } })],
     ['no audience', () => tokens.sign(contact, { claims: { aud: undefined } })],
     ['a foreign issuer', () => tokens.sign(contact, { claims: { iss: 'https://evil.test' } })],
@@ -48,9 +61,15 @@ describe('is refused like no token at all:', () => {
     ['no exp', () => tokens.sign(contact, { claims: { exp: undefined } })],
     ['a past exp', () => tokens.sign(contact, { claims: { exp: now() - 60 } })],
     ['no iat', () => tokens.sign(contact, { claims: { iat: undefined } })],
-    ['an iat in the future', () => tokens.sign(contact, { claims: { iat: now() + 3600, exp: now() + 7200 } })],
+    [
+      'an iat in the future',
+      () => tokens.sign(contact, { claims: { iat: now() + 3600, exp: now() + 7200 } }),
+    ],
     ['an nbf in the future', () => tokens.sign(contact, { claims: { nbf: now() + 3600 } })],
-    ['an iat of long ago, however late its exp', () => tokens.sign(contact, { claims: { iat: now() - 90_000 } })],
+    [
+      'an iat of long ago, however late its exp',
+      () => tokens.sign(contact, { claims: { iat: now() - 90_000 } }),
+    ],
     ['an unknown crit', () => tokens.sign(contact, { header: { crit: ['x-must'], 'x-must': true } })],
     ['another typ', () => tokens.sign(contact, { header: { typ: 'at+jwt' } })],
     ['no typ', () => tokens.sign(contact, { header: { typ: undefined } })],
@@ -109,7 +128,11 @@ describe('takes effect on the very next request:', () => {
 
   test('a change of company, whatever the token says', async () => {
     const [before, after] = [await createCompany(service.api), await createCompany(service.api)];
-    const id = await createContact(service.api, { company_id: before, email: 'mover@acme.com', portal_access: 1 });
+    const id = await createContact(service.api, {
+      company_id: before,
+      email: 'mover@acme.com',
+      portal_access: 1,
+    });
     const [old, next] = [
       await createContact(service.api, { company_id: before }),
       await createContact(service.api, { company_id: after }),

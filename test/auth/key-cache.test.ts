@@ -1,5 +1,6 @@
 // What processes remember of keys: enough to spare the database, never a key that has ended.
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { DataSource } from 'typeorm';
 import { printed, startEntry } from '../support/process.js';
@@ -24,7 +25,9 @@ beforeAll(async () => {
   elsewhere = /http:\S+/.exec(await printed(process2, /running at http:\S+\n/))?.[0] ?? '';
 });
 afterAll(async () => {
+  const ended = once(process2, 'close');
   process2.kill('SIGKILL');
+  await ended;
   proxy.close();
   await service.stop();
 });
@@ -43,7 +46,7 @@ test('a key that was verified once costs no query', async () => {
   expect((await client.get('/api/contacts')).status).toBe(200);
   const query = jest.spyOn(service.app.get(DataSource), 'query');
   for (let request = 0; request < 20; request += 1) await client.get('/api/contacts');
-  const statements = query.mock.calls.map(([sql]) => String(sql));
+  const statements = query.mock.calls.map(([sql]) => sql);
   query.mockRestore();
   expect(statements).toHaveLength(20);
   expect(statements.filter((sql) => sql.includes('api_key'))).toEqual([]);
@@ -63,7 +66,10 @@ describe('another process refuses a key within a second of its end,', () => {
   const revoke = (id: string) => service.api.delete(`/api/keys/${id}`);
   const endings: [string, (id: string) => Promise<unknown>][] = [
     ['when it is revoked', revoke],
-    ['when it is rotated without overlap', (id) => service.api.post(`/api/keys/${id}/rotate`, { overlap_seconds: 0 })],
+    [
+      'when it is rotated without overlap',
+      (id) => service.api.post(`/api/keys/${id}/rotate`, { overlap_seconds: 0 }),
+    ],
     ['when its row is deleted', (id) => service.sql('DELETE FROM api_key WHERE id = $1', [id])],
     [
       'when an operator ends it in SQL',

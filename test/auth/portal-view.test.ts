@@ -22,17 +22,34 @@ let colleague: string;
 let foreign: string;
 let portal: Client;
 
-const as = async (id: string): Promise<Client> => service.as({ authorization: `Bearer ${await tokens.sign(id)}` });
+const as = async (id: string): Promise<Client> =>
+  service.as({ authorization: `Bearer ${await tokens.sign(id)}` });
 
 beforeAll(async () => {
   tokens = await TokenMaker.create();
   service = await TestService.start(tokens.settings);
   acme = await createCompany(service.api, { name: 'Acme Corp' });
   const globex = await createCompany(service.api, { name: 'Globex' });
-  const all = { company_id: acme, notes: 'secret', tags: 'vip', source: 'website', product: 'crm', role: 'boss' };
-  jane = await createContact(service.api, { ...all, email: 'jane@acme.com', portal_access: 1, portal_role: 'client_admin' });
+  const all = {
+    company_id: acme,
+    notes: 'secret',
+    tags: 'vip',
+    source: 'website',
+    product: 'crm',
+    role: 'boss',
+  };
+  jane = await createContact(service.api, {
+    ...all,
+    email: 'jane@acme.com',
+    portal_access: 1,
+    portal_role: 'client_admin',
+  });
   colleague = await createContact(service.api, { ...all, email: 'joe@acme.com', first_name: 'Joe' });
-  foreign = await createContact(service.api, { company_id: globex, email: 'joe@globex.com', first_name: 'Joe' });
+  foreign = await createContact(service.api, {
+    company_id: globex,
+    email: 'joe@globex.com',
+    first_name: 'Joe',
+  });
   await createContact(service.api, { email: 'joe@nowhere.com', first_name: 'Joe' });
   portal = await as(jane);
 });
@@ -126,13 +143,16 @@ describe('what is hidden is answered exactly like what does not exist:', () => {
     await compare((field) => `sort=-${field}&fields=zzz&unknown=1`, name);
   });
 
-  test.each(['source', 'product', 'tag', 'pipeline_stage', 'funnel_stage', 'notes'])('%s= as a filter', async (name) => {
-    await compare((field) => `${field}=website`, name);
-    await compare((field) => `${field}=`, name);
-    await compare((field) => `${field}=${'x'.repeat(500)}`, name);
-    await compare((field) => `${field}=a&${field}=b`, name);
-    await compare((field) => `page=0&${field}=a&sort=zzz&portal_access=2`, name);
-  });
+  test.each(['source', 'product', 'tag', 'pipeline_stage', 'funnel_stage', 'notes'])(
+    '%s= as a filter',
+    async (name) => {
+      await compare((field) => `${field}=website`, name);
+      await compare((field) => `${field}=`, name);
+      await compare((field) => `${field}=${'x'.repeat(500)}`, name);
+      await compare((field) => `${field}=a&${field}=b`, name);
+      await compare((field) => `page=0&${field}=a&sort=zzz&portal_access=2`, name);
+    },
+  );
 });
 
 describe('for now', () => {

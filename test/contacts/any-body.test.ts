@@ -118,7 +118,7 @@ test(
       }),
       RUNS,
     );
-  expect(accepted.post).toBeGreaterThan(5);
+    expect(accepted.post).toBeGreaterThan(5);
   },
   TIMEOUT,
 );
@@ -138,7 +138,7 @@ test(
       }),
       RUNS,
     );
-  expect(accepted.patch).toBeGreaterThan(5);
+    expect(accepted.patch).toBeGreaterThan(5);
   },
   TIMEOUT,
 );
@@ -161,4 +161,3 @@ test.each(['/api/contacts', '/api/companies'])(
   },
   TIMEOUT,
 );
-

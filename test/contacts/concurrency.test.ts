@@ -12,7 +12,8 @@ afterAll(() => service.stop());
 beforeEach(() => service.sql('TRUNCATE contact, company'));
 afterEach(() => void jest.restoreAllMocks());
 
-const statuses = (answers: { status: number }[]): number[] => answers.map(({ status }) => status).toSorted((a, b) => a - b);
+const statuses = (answers: { status: number }[]): number[] =>
+  answers.map(({ status }) => status).toSorted((a, b) => a - b);
 
 test('of twenty identical creates at once one is made and nineteen learn who it is', async () => {
   const answers = await Promise.all(

@@ -13,7 +13,9 @@ beforeAll(async () => {
   service = await TestService.start();
 });
 afterAll(() => service.stop());
-afterEach(() => jest.restoreAllMocks());
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 describe('X-Request-Id', () => {
   test.each(['12345678', 'trace-1.2:3/4+5=6@7', 'a'.repeat(128)])('%s is taken over', async (id) => {
@@ -22,17 +24,24 @@ describe('X-Request-Id', () => {
     expect(response.body.error.request_id).toBe(id);
   });
 
-  test.each(['', 'short', 'a'.repeat(129), 'has space', '<script>alert(1)</script>', 'naïve-request', '{"a":"bcdefg"}'])(
-    '%j is replaced',
-    async (id) => {
-      const response = await service.as({ 'x-request-id': id }).get('/api/contacts');
-      expect(response.headers['x-request-id']).toMatch(UUID);
-      expect(response.body.error.request_id).toBe(response.headers['x-request-id']);
-    },
-  );
+  test.each([
+    '',
+    'short',
+    'a'.repeat(129),
+    'has space',
+    '<script>alert(1)</script>',
+    'naïve-request',
+    '{"a":"bcdefg"}',
+  ])('%j is replaced', async (id) => {
+    const response = await service.as({ 'x-request-id': id }).get('/api/contacts');
+    expect(response.headers['x-request-id']).toMatch(UUID);
+    expect(response.body.error.request_id).toBe(response.headers['x-request-id']);
+  });
 
   test('is of our own making otherwise, on success, too, and never the same twice', async () => {
-    const ids = await Promise.all([1, 2].map(async () => (await service.api.get('/api/contacts')).headers['x-request-id']));
+    const ids = await Promise.all(
+      [1, 2].map(async () => (await service.api.get('/api/contacts')).headers['x-request-id']),
+    );
     for (const id of ids) expect(id).toMatch(UUID);
     expect(ids[0]).not.toBe(ids[1]);
   });
@@ -98,22 +107,46 @@ describe('a body', () => {
     ['malformed UTF-8', Buffer.from('{"first_name":"\xff"}', 'latin1'), json, 400, 'invalid_json'],
     ['UTF-16', Buffer.from(contact, 'utf16le'), json, 400, 'invalid_json'],
     ['__proto__', '{"__proto__":{"portal_access":1},"email":"a@b.com"}', json, 400, 'invalid_json'],
-    ['constructor.prototype', '{"constructor":{"prototype":{}},"email":"a@b.com"}', json, 400, 'invalid_json'],
+    [
+      'constructor.prototype',
+      '{"constructor":{"prototype":{}},"email":"a@b.com"}',
+      json,
+      400,
+      'invalid_json',
+    ],
     ['NUL in a value', '{"first_name":"a\\u0000b","email":"a@b.com"}', json, 400, 'invalid_request'],
     ['NUL in a name', '{"a\\u0000b":1,"email":"a@b.com"}', json, 400, 'invalid_request'],
     ['a lone surrogate', '{"first_name":"\\ud800","email":"a@b.com"}', json, 400, 'invalid_request'],
     ['a number beyond a double', '{"email":"a@b.com","portal_access":1e999}', json, 400, 'invalid_request'],
-    ['a thousand levels', `{"email":"a@b.com","x":${'['.repeat(1_000)}${']'.repeat(1_000)}}`, json, 400, 'invalid_request'],
+    [
+      'a thousand levels',
+      `{"email":"a@b.com","x":${'['.repeat(1_000)}${']'.repeat(1_000)}}`,
+      json,
+      400,
+      'invalid_request',
+    ],
     ['a list', '[]', json, 400, 'invalid_request'],
     ['null', 'null', json, 400, 'invalid_request'],
     ['text', '"email"', json, 400, 'invalid_request'],
     ['over 1 MiB', `{"notes":"${'x'.repeat(MIB)}"}`, json, 413, 'body_too_large'],
     ['plain text', contact, { 'content-type': 'text/plain' }, 415, 'unsupported_media_type'],
-    ['a form', 'email=a@b.com', { 'content-type': 'application/x-www-form-urlencoded' }, 415, 'unsupported_media_type'],
+    [
+      'a form',
+      'email=a@b.com',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      415,
+      'unsupported_media_type',
+    ],
     ['no type at all', contact, { 'content-type': '' }, 415, 'unsupported_media_type'],
     ['a type that is none', contact, { 'content-type': 'json' }, 415, 'unsupported_media_type'],
     ['a type like JSON', contact, { 'content-type': 'application/jsonx' }, 415, 'unsupported_media_type'],
-    ['another charset', contact, { 'content-type': 'application/json; charset=iso-8859-1' }, 415, 'unsupported_media_type'],
+    [
+      'another charset',
+      contact,
+      { 'content-type': 'application/json; charset=iso-8859-1' },
+      415,
+      'unsupported_media_type',
+    ],
     ['gzip', gzipSync(contact), { ...json, 'content-encoding': 'gzip' }, 415, 'unsupported_media_type'],
     ['a coding it has not', contact, { ...json, 'content-encoding': 'br' }, 415, 'unsupported_media_type'],
   ])('of %s is refused and nothing is written', async (_case, body, headers, status, code) => {
@@ -157,12 +190,15 @@ describe('a failure of our own', () => {
   test.each([
     ['an Error', new Error(secrets)],
     ['an Error that calls itself a 400', Object.assign(new Error(secrets), { statusCode: 400, status: 400 })],
-    ['a database error', Object.assign(new Error(secrets), { driverError: { code: '42P01', message: secrets } })],
+    [
+      'a database error',
+      Object.assign(new Error(secrets), { driverError: { code: '42P01', message: secrets } }),
+    ],
     ['text', secrets],
     ['null', null],
     ['undefined', undefined],
   ])('that throws %s is a 500 without internals', async (_case, thrown) => {
-    jest.spyOn(service.app.get(ContactsRepository), 'list').mockRejectedValue(thrown as never);
+    jest.spyOn(service.app.get(ContactsRepository), 'list').mockRejectedValue(thrown);
     const response = await service.api.get('/api/contacts');
     expect(response.status).toBe(500);
     expect(response.body.error).toEqual({
@@ -172,14 +208,19 @@ describe('a failure of our own', () => {
     });
   });
 
-  test.each(['57P01', '53300', '08006', 'ECONNREFUSED'])('of the database, %s, is a 503 to be retried', async (code) => {
-    const error = Object.assign(new Error(secrets), { driverError: Object.assign(new Error(secrets), { code }) });
-    jest.spyOn(service.app.get(ContactsRepository), 'list').mockRejectedValue(error);
-    const response = await service.api.get('/api/contacts');
-    expect([response.status, response.body.error.code]).toEqual([503, 'unavailable']);
-    expect(response.headers['retry-after']).toBe('1');
-    expect(response.text).not.toContain('hunter2');
-  });
+  test.each(['57P01', '53300', '08006', 'ECONNREFUSED'])(
+    'of the database, %s, is a 503 to be retried',
+    async (code) => {
+      const error = Object.assign(new Error(secrets), {
+        driverError: Object.assign(new Error(secrets), { code }),
+      });
+      jest.spyOn(service.app.get(ContactsRepository), 'list').mockRejectedValue(error);
+      const response = await service.api.get('/api/contacts');
+      expect([response.status, response.body.error.code]).toEqual([503, 'unavailable']);
+      expect(response.headers['retry-after']).toBe('1');
+      expect(response.text).not.toContain('hunter2');
+    },
+  );
 });
 
 test('after all of it the server serves', async () => {

@@ -27,13 +27,26 @@ describe('is answered with the envelope:', () => {
       400,
       'malformed_request',
     ],
-    ['a header of 20 KB', `GET / HTTP/1.1\r\n${HOST}X-Long: ${'a'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
+    [
+      'a header of 20 KB',
+      `GET / HTTP/1.1\r\n${HOST}X-Long: ${'a'.repeat(20_000)}\r\n\r\n`,
+      431,
+      'headers_too_large',
+    ],
     ['a URL of 20 KB', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\n${HOST}\r\n`, 431, 'headers_too_large'],
-    ['raw bytes in the path', Buffer.from(`GET /api/\xff\xfe HTTP/1.1\r\n${HOST}\r\n`, 'latin1'), 400, 'malformed_request'],
+    [
+      'raw bytes in the path',
+      Buffer.from(`GET /api/\xff\xfe HTTP/1.1\r\n${HOST}\r\n`, 'latin1'),
+      400,
+      'malformed_request',
+    ],
   ])('%s', async (_case, request, status, code) => {
     const answer = await sendRaw(service.url, request);
     expect(answer.status).toBe(status);
-    const { error, ok } = JSON.parse(answer.body) as { ok: boolean; error: { code: string; request_id: string } };
+    const { error, ok } = JSON.parse(answer.body) as {
+      ok: boolean;
+      error: { code: string; request_id: string };
+    };
     expect({ ok, code: error.code }).toEqual({ ok: false, code });
     expect(answer.headers).toContain(`X-Request-Id: ${error.request_id}`);
   });
@@ -58,9 +71,12 @@ describe('methods', () => {
   const status = async (method: string, path: string) =>
     (await sendRaw(service.url, `${method} ${path} HTTP/1.1\r\n${HOST}\r\n`)).status;
 
-  test.each(['PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PURGE', 'SEARCH'])('%s on a list is 404', async (method) => {
-    expect(await status(method, '/api/contacts')).toBe(404);
-  });
+  test.each(['PUT', 'DELETE', 'OPTIONS', 'TRACE', 'PURGE', 'SEARCH'])(
+    '%s on a list is 404',
+    async (method) => {
+      expect(await status(method, '/api/contacts')).toBe(404);
+    },
+  );
 
   test('HEAD answers as GET does, without the body', async () => {
     for (const [path, expected] of [
@@ -77,11 +93,13 @@ describe('methods', () => {
   });
 });
 
-test.each(['/docs/../package.json', '/docs/%2e%2e/%2e%2e/package.json', '/docs/..%2f..%2fpackage.json', '/docs//etc/passwd'])(
-  'no file outside the documentation is served: %s',
-  async (path) => {
-    const answer = await sendRaw(service.url, `GET ${path} HTTP/1.1\r\n${HOST}\r\n`);
-    expect([400, 403, 404]).toContain(answer.status);
-    expect(JSON.parse(answer.body).ok).toBe(false);
-  },
-);
+test.each([
+  '/docs/../package.json',
+  '/docs/%2e%2e/%2e%2e/package.json',
+  '/docs/..%2f..%2fpackage.json',
+  '/docs//etc/passwd',
+])('no file outside the documentation is served: %s', async (path) => {
+  const answer = await sendRaw(service.url, `GET ${path} HTTP/1.1\r\n${HOST}\r\n`);
+  expect([400, 403, 404]).toContain(answer.status);
+  expect(JSON.parse(answer.body).ok).toBe(false);
+});

@@ -36,7 +36,10 @@ export class SilentProxy {
   }
 
   private join(near: Socket, far: Socket): void {
-    for (const [from, to] of [[near, far], [far, near]] as const) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       this.sockets.add(from);
       from.on('error', () => to.destroy()).on('close', () => to.destroy());
       if (!this.silent) from.pipe(to);

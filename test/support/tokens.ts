@@ -47,14 +47,18 @@ export class TokenMaker {
     const payload = { iss: ISSUER, aud: AUDIENCE, sub, iat: now, exp: now + 900, ...claims };
     return new SignJWT(JSON.parse(JSON.stringify(payload)) as JWTPayload)
       .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid: KID, ...header })
-      .sign(key ?? this.privateKey, { crit: Object.fromEntries((header.crit ?? []).map((name) => [name, true])) });
+      .sign(key ?? this.privateKey, {
+        crit: Object.fromEntries((header.crit ?? []).map((name) => [name, true])),
+      });
   }
 
   /** An HMAC token whose secret is the public key that everybody knows, for libraries that let the token choose. */
   async signWithPublicKey(sub: string): Promise<string> {
     const [, payload = ''] = (await this.sign(sub)).split('.');
     const signed = `${encode({ alg: 'HS256', typ: 'JWT', kid: KID })}.${payload}`;
-    const signature = createHmac('sha256', await exportSPKI(this.publicKey)).update(signed).digest('base64url');
+    const signature = createHmac('sha256', await exportSPKI(this.publicKey))
+      .update(signed)
+      .digest('base64url');
     return `${signed}.${signature}`;
   }
 
