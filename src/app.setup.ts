@@ -1,14 +1,17 @@
 // How the application is put together over HTTP: the same for main.ts, the tests and the exported reference.
 import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import cookie from '@fastify/cookie';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
+import { callerIdOf } from './auth/current-caller.decorator.js';
 import { sendError, toApiError } from './common/error.filter.js';
 import { ApiError, errorBody } from './common/errors.js';
 import { readJson, readQuery } from './common/json.js';
+import { logRequest } from './common/request-log.js';
 import { type Env, allowedOrigins } from './config/env.js';
 import { servePortalDemo } from './local/portal-demo.js';
 import { serveDocs } from './openapi-document.js';
@@ -53,6 +56,8 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       void reply.header('x-request-id', request.id);
       sendError(reply, badUrl(error), request.id);
+      // Fastify runs no hook for it.
+      logRequest(request, reply);
     },
     clientErrorHandler: answerBrokenHttp,
   });
@@ -64,7 +69,10 @@ function fastifyAdapter(env: Env): FastifyAdapter {
   fastify.addHook('onRequest', async (request: FastifyRequest) => {
     // Read here and not by the router, where a malformed query string would end the process.
     request.query = readQuery((request.query as { text?: string }).text ?? '');
+    if (request.url.includes('%00'))
+      throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
   });
+  fastify.addHook('onResponse', async (request, reply) => logRequest(request, reply, callerIdOf(request)));
   return adapter;
 }
 
@@ -78,9 +86,14 @@ function badUrl(error: FastifyError): ApiError {
 }
 
 /** What is not HTTP at all never reaches the application; it gets the same envelope all the same. */
-function answerBrokenHttp(error: { code?: string }, socket: { writable: boolean; end(text: string): void; destroy(): void }): void {
+function answerBrokenHttp(
+  error: { code?: string },
+  socket: { writable: boolean; end(text: string): void; destroy(): void },
+): void {
   if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
-  const fault = new ApiError(error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'malformed_request');
+  const fault = new ApiError(
+    error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'malformed_request',
+  );
   const id = randomUUID();
   const body = JSON.stringify(errorBody(fault, id));
   const reason = fault.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';
@@ -121,7 +134,11 @@ function acceptJson(app: NestFastifyApplication): void {
   fastify.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },
-    (_request: FastifyRequest, body: Buffer, done: Done) => parsed(done, () => readJson(body)),
+    ({ headers }: FastifyRequest, body: Buffer, done: Done) =>
+      parsed(done, () => {
+        refuseForeignEncoding(headers);
+        return readJson(body);
+      }),
   );
   fastify.addContentTypeParser(
     'application/x-www-form-urlencoded',
@@ -132,4 +149,12 @@ function acceptJson(app: NestFastifyApplication): void {
         return readQuery(body);
       }),
   );
+}
+
+/** JSON is UTF-8 (RFC 8259), and a compressed body could unpack to any size. */
+function refuseForeignEncoding(headers: IncomingHttpHeaders): void {
+  const coding = headers['content-encoding'] ?? 'identity';
+  const [, charset = 'utf-8'] = /;\s*charset="?([^";\s]*)/i.exec(headers['content-type'] ?? '') ?? [];
+  if (coding.toLowerCase() === 'identity' && /^utf-?8$/i.test(charset)) return;
+  throw new ApiError('unsupported_media_type', { message: 'Send the body as UTF-8 and not compressed.' });
 }

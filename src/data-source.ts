@@ -1,4 +1,5 @@
 // The one place that says how the database is reached: Nest, the command line and the tests all use it.
+import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
 import { Company } from './companies/company.entity.js';
@@ -8,13 +9,32 @@ import { PortalIdentity } from './portal/portal-identity.entity.js';
 import { PortalSession } from './portal/portal-session.entity.js';
 import { SigningKey } from './portal/signing-key.entity.js';
 
+/** How much longer than the server's own timeout to wait for word of it, in ms. */
+const GRACE = 500;
+
+/** Drops a connection that comes back with its query unanswered: all that followed would wait behind that. */
+class ImpatientPool extends pg.Pool {
+  constructor(options: pg.PoolConfig) {
+    super(options);
+    this.on('release', (_error, released) => {
+      const client = released as unknown as pg.Client & { _activeQuery: object | null };
+      // pg has no public name for it. (readyForQuery is false for a moment after every refused statement, too.)
+      const { _activeQuery: unanswered } = client;
+      if (unanswered) void client.end();
+    });
+  }
+}
+
 export const entities = [Company, Contact, ApiKey, SigningKey, PortalSession, PortalIdentity];
 
 /**
  * Options for a TypeORM DataSource on `env.DATABASE_URL`.
  * The schema belongs to the migrations alone: TypeORM never changes it.
  */
-export function dataSourceOptions(env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'>): DataSourceOptions {
+export function dataSourceOptions(
+  env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> & Partial<Pick<Env, 'DATABASE_TIMEOUT_MS' | 'DATABASE_DIRECT_URL'>>,
+): DataSourceOptions {
+  const timeout = env.DATABASE_TIMEOUT_MS;
   return {
     type: 'postgres',
     url: env.DATABASE_URL,
@@ -22,7 +42,14 @@ export function dataSourceOptions(env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL
     synchronize: false,
     poolSize: env.DATABASE_POOL_SIZE,
     applicationName: 'contacts',
-    connectTimeoutMS: 5_000,
-    extra: { idleTimeoutMillis: 30_000 },
+    connectTimeoutMS: timeout ?? 5_000,
+    driver: { ...pg, Pool: ImpatientPool },
+    // The server cancels a slow query; should it not even do that, the connection is lost.
+    extra: {
+      idleTimeoutMillis: 30_000,
+      // A pooler in transaction mode refuses it at start-up: there the role sets it (ALTER ROLE … SET).
+      statement_timeout: env.DATABASE_DIRECT_URL ? undefined : timeout,
+      query_timeout: timeout && timeout + GRACE,
+    },
   };
 }

@@ -1,7 +1,7 @@
 // The API reference, generated from the code: OpenAPI 3.1 at /openapi.json, Swagger UI at /docs.
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { ERROR_CODES, ERROR_SCHEMA, errorResponses } from './common/api-docs.js';
+import { type CollectedCodes, ERROR_CODES, ERROR_SCHEMA, errorResponses } from './common/api-docs.js';
 import type { ErrorCode } from './common/errors.js';
 import { packageVersion } from './config/version.js';
 import type { Env } from './config/env.js';
@@ -10,7 +10,7 @@ type Json = null | string | number | boolean | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
 
 interface Operation {
-  [ERROR_CODES]?: ErrorCode[];
+  [ERROR_CODES]?: CollectedCodes;
   requestBody?: object;
   responses: Record<string, object>;
 }
@@ -42,15 +42,20 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${method}${controller.replace('Controller', '')}`,
   });
-  const schemas = (document.components ??= {}).schemas ??= {};
+  const schemas = ((document.components ??= {}).schemas ??= {});
   schemas.Error = ERROR_SCHEMA;
   for (const [name, schema] of Object.entries(schemas)) {
     // Answers are closed, so that the contract tests notice a field too many.
     if (!name.endsWith('Dto')) Object.assign(schema, { additionalProperties: false });
   }
-  for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path) as Operation[])) {
-    const { [ERROR_CODES]: codes = [], requestBody } = operation;
-    Object.assign(operation.responses, errorResponses([...codes, ...(requestBody ? WITH_BODY : []), ...ANYWHERE]));
+  for (const operation of Object.values(document.paths).flatMap(
+    (path) => Object.values(path) as Operation[],
+  )) {
+    const { [ERROR_CODES]: { codes } = { codes: [] }, requestBody } = operation;
+    Object.assign(
+      operation.responses,
+      errorResponses([...new Set([...codes, ...(requestBody ? WITH_BODY : []), ...ANYWHERE])]),
+    );
     delete operation[ERROR_CODES];
   }
   return asOpenApi31(document as unknown as Json) as unknown as OpenAPIObject;
@@ -81,5 +86,7 @@ function asOpenApi31(value: Json): Json {
 function withNull(schema: JsonObject): JsonObject {
   const values = schema.enum;
   const nullable = { ...schema, type: [schema.type as string, 'null'] };
-  return Array.isArray(values) && !values.includes(null) ? { ...nullable, enum: [...values, null] } : nullable;
+  return Array.isArray(values) && !values.includes(null)
+    ? { ...nullable, enum: [...values, null] }
+    : nullable;
 }

@@ -16,7 +16,7 @@ const program = fileURLToPath(new URL('./support/local-database-process.ts', imp
 
 const undo: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
+  for (const step of undo.splice(0).toReversed()) await step();
 });
 
 /** A data folder with a space in its path; its server is stopped and it is removed after the test. */
@@ -38,7 +38,7 @@ async function startProcess(...args: string[]): Promise<{ line: string; child: C
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   undo.push(async () => child.kill('SIGKILL'));
-  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
   return { line: line.toString().trim(), child };
 }
 
@@ -46,6 +46,11 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   const ended = once(child, 'exit');
   child.kill(signal);
   await ended;
+}
+
+/** The session of a process, from Linux's own account of it. */
+async function sessionOf(pid: number | undefined): Promise<string | undefined> {
+  return (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ')[3];
 }
 
 async function query(url: string, sql: string): Promise<Record<string, unknown>[]> {
@@ -147,12 +152,9 @@ describe('the database of this folder', () => {
     const folder = await dataFolder();
     const { child } = await startProcess('service', folder);
     const pid = await serverPid(folder);
-    if (process.platform === 'linux') {
-      // A terminal sends Ctrl-C to a whole session's foreground group: the server is in neither.
-      const session = async (of: number) =>
-        (await readFile(`/proc/${of}/stat`, 'utf8')).split(') ')[1]?.split(' ')[3];
-      expect(await session(pid)).not.toBe(await session(child.pid!));
-    }
+    // A terminal sends Ctrl-C to a whole session's foreground group: the server is in neither.
+    const apart = process.platform !== 'linux' || (await sessionOf(pid)) !== (await sessionOf(child.pid));
+    expect(apart).toBe(true);
     await end(child, 'SIGINT');
     await expect(serverPid(folder)).rejects.toThrow('ENOENT');
     const database = await openDatabase({}, folder);

@@ -167,7 +167,11 @@ function drift(url = database.url) {
 async function run(url: string, statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
-  await client.query(statement).finally(() => client.end());
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
 }
 
 /** Runs src/migrate.ts in a process of its own, on the database of the test. */

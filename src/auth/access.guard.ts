@@ -30,7 +30,8 @@ export class AccessGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const access = this.reflector.get<RouteAccess | 'public' | undefined>(ACCESS, context.getHandler());
     if (access === 'public') return true;
-    if (!access) throw new ApiError('forbidden', { message: 'This route declares no access, so nobody has it.' });
+    if (!access)
+      throw new ApiError('forbidden', { message: 'This route declares no access, so nobody has it.' });
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
     const strategy = strategyFor(request);
     // A browser sends cookies on its own, even for another site's page: only then the origin matters.
@@ -74,5 +75,5 @@ function passportGuard(strategy: StrategyName): CanActivate {
       return user;
     }
   };
-  return new Guard({}) as CanActivate;
+  return new Guard({});
 }

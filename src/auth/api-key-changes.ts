@@ -1,5 +1,11 @@
 // Hears of every change to an API key, from whichever process, within a fraction of a second.
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
 import { Client } from 'pg';
 
 /** Connection string of a direct session (not through a transaction pooler), for LISTEN. */
@@ -78,7 +84,9 @@ export class ApiKeyChanges implements OnApplicationBootstrap, OnApplicationShutd
 
   private reconnect(client: Client, error: unknown): void {
     if (this.stopped) return;
-    this.logger.warn(`Not listening for key changes, asking the database instead: ${(error as Error).message}`);
+    this.logger.warn(
+      `Not listening for key changes, asking the database instead: ${(error as Error).message}`,
+    );
     this.heardAt = -Infinity;
     void client.end().catch(() => undefined);
     this.later(RECONNECT_AFTER, () => this.connect());

@@ -85,12 +85,17 @@ function isLive(key: ApiKey): boolean {
 /** Compares hashes in constant time; the secret before a rotation counts during its overlap. */
 function hasSecret(key: ApiKey, secret: string): boolean {
   const hash = hashSecret(secret);
-  const overlapping = (key.previous_expires_at?.getTime() ?? 0) > Date.now() ? key.previous_secret_hash : null;
-  return timingSafeEqual(hash, key.secret_hash) || (overlapping !== null && timingSafeEqual(hash, overlapping));
+  const overlapping =
+    (key.previous_expires_at?.getTime() ?? 0) > Date.now() ? key.previous_secret_hash : null;
+  return (
+    timingSafeEqual(hash, key.secret_hash) || (overlapping !== null && timingSafeEqual(hash, overlapping))
+  );
 }
 
 function allowsAddress(key: ApiKey, address: string): boolean {
   if (!key.allowed_cidrs) return true;
+  // A trusted proxy may still pass on a forwarded address that is none.
+  if (!ipaddr.isValid(address)) return false;
   // `process` turns an IPv4-mapped IPv6 address into the IPv4 address that the list names.
   const client = ipaddr.process(address);
   return key.allowed_cidrs.some((cidr) => {

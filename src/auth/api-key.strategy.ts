@@ -30,7 +30,10 @@ export class ApiKeyStrategy extends PassportStrategy(OrderedHeaderApiKeyStrategy
 }
 
 @Injectable()
-export class ApiKeyBearerStrategy extends PassportStrategy(OrderedHeaderApiKeyStrategy, API_KEY_BEARER_STRATEGY) {
+export class ApiKeyBearerStrategy extends PassportStrategy(
+  OrderedHeaderApiKeyStrategy,
+  API_KEY_BEARER_STRATEGY,
+) {
   constructor(private readonly verifier: ApiKeyVerifier) {
     super('Authorization');
   }

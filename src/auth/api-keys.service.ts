@@ -66,7 +66,9 @@ export class ApiKeysService {
     const existing = await this.keys.findById(id);
     const beyond = existing?.scopes.filter((scope) => !caller.scopes.includes(scope)) ?? [];
     if (beyond.length === 0) return notFound(id);
-    throw new ApiError('insufficient_scope', { message: `The key has scopes this one lacks: ${beyond.join(', ')}.` });
+    throw new ApiError('insufficient_scope', {
+      message: `The key has scopes this one lacks: ${beyond.join(', ')}.`,
+    });
   }
 
   /** @throws ApiError 404 for a key that is not there or was revoked before. */
@@ -89,5 +91,7 @@ export class ApiKeysService {
 }
 
 function notFound(id: string): never {
-  throw new ApiError('not_found', { message: `There is no living API key ${JSON.stringify(id.slice(0, 100))}.` });
+  throw new ApiError('not_found', {
+    message: `There is no living API key ${JSON.stringify(id.slice(0, 100))}.`,
+  });
 }

@@ -1,6 +1,7 @@
 // Input read by the caller's own rules: what it may not see or set does not exist for it.
 import { type Type, createParamDecorator } from '@nestjs/common';
-import { ApiBody, ApiQuery } from '@nestjs/swagger';
+import { ApiBody } from '@nestjs/swagger';
+import { ReadsQuery } from '../common/api-docs.js';
 import { type InputRules, parseInput } from '../common/input.pipe.js';
 import type { Caller } from './caller.js';
 import type { AuthenticatedRequest } from './current-caller.decorator.js';
@@ -9,7 +10,7 @@ type RulesFor<Dto> = (caller: Caller) => InputRules<Dto>;
 
 /** The query string as a `Dto`, without the parameters that do not exist for the caller. */
 export function QueryForCaller<T extends object>(Dto: Type<T>, rules: RulesFor<T>): ParameterDecorator {
-  return inputForCaller('query', Dto, rules, ApiQuery({ type: Dto }));
+  return inputForCaller('query', Dto, rules, ReadsQuery(Dto));
 }
 
 /** The body as a `Dto`, without the fields that do not exist for the caller. */

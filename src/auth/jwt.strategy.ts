@@ -42,6 +42,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, JWT_STRATEGY) {
       algorithms: [algorithmOf(settings)],
       issuer,
       audience,
+      jsonWebTokenOptions: { clockTolerance: SKEW },
       secretOrKeyProvider: (_request, token: string, done) => {
         verifyStrictly(token, settings, keys).then(
           (key) => done(null, key),

@@ -1,6 +1,15 @@
 // OpenAPI decorators for what routes answer: the envelopes are written here once.
-import { type Type, applyDecorators } from '@nestjs/common';
-import { ApiExtension, ApiExtraModels, ApiHeader, ApiOperation, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import { SetMetadata, type Type, applyDecorators } from '@nestjs/common';
+import {
+  type ApiQueryOptions,
+  ApiExtension,
+  ApiExtraModels,
+  ApiHeader,
+  ApiOperation,
+  ApiQuery,
+  ApiResponse,
+  getSchemaPath,
+} from '@nestjs/swagger';
 import { ERRORS, type ErrorCode } from './errors.js';
 
 interface SchemaObject {
@@ -61,7 +70,11 @@ export function AnswersPage(summary: string, Item: Type | Type[], Choice?: Type)
       limit: { type: 'integer', minimum: 1, maximum: 100 },
       hasMore: { type: 'boolean' },
       ...(Choice && {
-        next_cursor: { type: 'string', nullable: true, description: 'Only when cursor was sent; null at the end.' },
+        next_cursor: {
+          type: 'string',
+          nullable: true,
+          description: 'Only when cursor was sent; null at the end.',
+        },
       }),
     },
   };
@@ -76,14 +89,23 @@ export function AnswersPage(summary: string, Item: Type | Type[], Choice?: Type)
 /** Extension under which routes collect their error codes until `errorResponses` spells them out. */
 export const ERROR_CODES = 'x-error-codes';
 
+export interface CollectedCodes {
+  readonly codes: ErrorCode[];
+}
+
 /** Adds codes to the error answers of a route. */
 export function AnswersErrors(codes: ErrorCode[]): MethodDecorator {
   return (target, key, descriptor) => {
     const handler = descriptor.value as object;
-    const known = (Reflect.getMetadata(ERROR_CODES, handler) ?? []) as ErrorCode[];
-    const all = [...new Set([...known, ...codes])];
-    Reflect.defineMetadata(ERROR_CODES, all, handler);
-    ApiExtension(ERROR_CODES, all)(target, key, descriptor);
+    const known = Reflect.getMetadata(ERROR_CODES, handler) as CollectedCodes | undefined;
+    if (known) {
+      // Swagger keeps the first value of an extension: later codes join it in place.
+      known.codes.push(...codes);
+      return;
+    }
+    const collected: CollectedCodes = { codes: [...codes] };
+    Reflect.defineMetadata(ERROR_CODES, collected, handler);
+    ApiExtension(ERROR_CODES, collected)(target, key, descriptor);
   };
 }
 
@@ -127,15 +149,51 @@ export const ERROR_SCHEMA: SchemaObject = {
   },
 };
 
+/** Marks a route that reads its query parameters by a decorator of ours. */
+export const READS_QUERY = 'reads-query';
+
+/** What a parameter, other than a property, says beside its schema. */
+const BESIDE_SCHEMA = new Set(['required', 'isArray', 'description', 'allowEmptyValue']);
+
+/** Documents the query parameters of `Dto` on a route that does not take them by `@Query()`, whence Swagger has them. */
+export function ReadsQuery(Dto: Type): MethodDecorator {
+  const model = Dto.prototype as object;
+  const names = (Reflect.getMetadata('swagger/apiModelPropertiesArray', model) as string[]).map((name) =>
+    name.slice(1),
+  );
+  const parameters = names.map((name) => {
+    const property = Reflect.getMetadata('swagger/apiModelProperties', model, name) as SchemaObject;
+    const { description, example, allowEmptyValue } = property;
+    const schema = Object.fromEntries(Object.entries(property).filter(([key]) => !BESIDE_SCHEMA.has(key)));
+    return ApiQuery({
+      name,
+      required: false,
+      description,
+      example,
+      allowEmptyValue,
+      schema,
+    } as ApiQueryOptions);
+  });
+  return applyDecorators(SetMetadata(READS_QUERY, true), ...parameters);
+}
+
 /** Documents the If-None-Match header and the 304 it brings. */
 export function EtagHeaders(): MethodDecorator {
   return applyDecorators(
-    ApiHeader({ name: 'If-None-Match', required: false, description: 'An ETag: 304 while nothing has changed.' }),
+    ApiHeader({
+      name: 'If-None-Match',
+      required: false,
+      description: 'An ETag: 304 while nothing has changed.',
+    }),
     ApiResponse({ status: 304, description: 'Not modified since the ETag in If-None-Match.' }),
   );
 }
 
 /** Documents the If-Match header. */
 export function IfMatchHeader(): MethodDecorator {
-  return ApiHeader({ name: 'If-Match', required: false, description: 'An ETag: 412 when something has changed since.' });
+  return ApiHeader({
+    name: 'If-Match',
+    required: false,
+    description: 'An ETag: 412 when something has changed since.',
+  });
 }

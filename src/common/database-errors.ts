@@ -12,7 +12,8 @@ const CONSTRAINTS: Record<string, () => ApiError> = {
 /** SQLSTATE classes and codes that mean "not now": connection, resources, shutdown, read-only after a failover. */
 const UNAVAILABLE = /^(08|53|57P|57014|25006|55P03|40001|40P01)/;
 /** The same from the socket or from pg itself, which reports them without an SQLSTATE. */
-const CONNECTION = /ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|Connection terminated|timeout exceeded|not queryable|Client was closed|Driver not Connected/i;
+const CONNECTION =
+  /ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|Connection terminated|timeout exceeded|read timeout|not queryable|Client was closed|Driver not Connected/i;
 
 interface PgFault {
   code?: string;
@@ -30,11 +31,13 @@ export function fromDatabase(error: unknown): ApiError | undefined {
   const { code = '', constraint = '', message = '' } = fault(error);
   const known = CONSTRAINTS[constraint];
   if (known) return known();
-  return UNAVAILABLE.test(code) || CONNECTION.test(`${code} ${message}`) ? new ApiError('unavailable') : undefined;
+  return UNAVAILABLE.test(code) || CONNECTION.test(`${code} ${message}`)
+    ? new ApiError('unavailable')
+    : undefined;
 }
 
 function fault(error: unknown): PgFault {
   if (typeof error !== 'object' || error === null) return {};
   const { driverError } = error as { driverError?: unknown };
-  return (driverError ?? error) as PgFault;
+  return driverError ?? error;
 }

@@ -2,6 +2,11 @@
 import { domainToASCII } from 'node:url';
 import { isEmail } from 'class-validator';
 
+/** RFC 5321: a path of 256 characters, less its angle brackets. */
+const MAX_LENGTH = 254;
+/** Unquoted ASCII (the atext of RFC 5322): what every mail system takes, and no mail header can be broken with. */
+const LOCAL_PART = /^[\w.!#$%&'*+/=?^`{|}~-]+@/;
+
 /**
  * The canonical form of `address`: trimmed, lower-cased, its domain in IDNA ASCII form (RFC 5891).
  * @returns null when it is not an address we accept; the local part is ASCII only, so look-alikes cannot pass.
@@ -14,6 +19,6 @@ export function canonicalEmail(address: string): string | null {
   const host = trimmed.slice(at + 1);
   if (!/^[\p{L}\p{M}\p{N}.\-。]+$/u.test(host)) return null;
   const canonical = `${trimmed.slice(0, at).toLowerCase()}@${domainToASCII(host)}`;
-  const acceptable = /^[!-~]+$/.test(canonical) && isEmail(canonical, { allow_utf8_local_part: false });
-  return acceptable ? canonical : null;
+  // Before lower-casing, which makes a plain k of the Kelvin sign.
+  return LOCAL_PART.test(trimmed) && canonical.length <= MAX_LENGTH && isEmail(canonical) ? canonical : null;
 }

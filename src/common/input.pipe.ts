@@ -79,7 +79,7 @@ function converted<T extends object>(Dto: Type<T>, value: Record<string, unknown
 }
 
 /** The fault of naming something that is not there, with the nearest thing that is. */
-function unknownName(name: string, known: readonly string[], kind: 'body' | 'query'): Fault {
+export function unknownName(name: string, known: readonly string[], kind: 'body' | 'query'): Fault {
   const what = kind === 'body' ? 'field' : 'parameter';
   const guess = nearest(name, known);
   const shown = JSON.stringify(name.slice(0, 100));

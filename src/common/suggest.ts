@@ -7,6 +7,6 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   const ranked = known
     .map((word) => ({ word, edits: distance(wanted, word) }))
     .filter(({ word, edits }) => edits <= Math.max(2, Math.ceil(word.length / 3)))
-    .sort((a, b) => a.edits - b.edits);
+    .toSorted((a, b) => a.edits - b.edits);
   return ranked[0]?.word;
 }

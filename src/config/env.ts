@@ -17,7 +17,8 @@ function isOrigin(text: string): boolean {
 /** Lets a developer start without any setting; production refuses it by name. */
 const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
 
-const schema = z.object({
+/** Every setting, as .env.example explains them. */
+export const envSchema = z.object({
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
   HOST: z.string().default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65535).default(3000),
@@ -27,6 +28,8 @@ const schema = z.object({
   /** For LISTEN, which needs a session of its own where DATABASE_URL goes through a transaction pooler. */
   DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
   DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
+  /** Milliseconds until a connection or a query that got no answer is given up, with a 503. */
+  DATABASE_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Addresses (CIDR) of proxies whose X-Forwarded-For is believed; none by default. */
   TRUST_PROXY: list,
@@ -55,7 +58,7 @@ const schema = z.object({
   message: 'goes together with GOOGLE_CLIENT_ID: set both or none',
 });
 
-export type Env = z.output<typeof schema>;
+export type Env = z.output<typeof envSchema>;
 
 /** Path of the demo portal, which only development serves. */
 export const DEMO_PATH = '/portal-demo/';
@@ -93,7 +96,7 @@ const PLACEHOLDER = /change-?me|placeholder|example\.(com|org)|postgres:postgres
  */
 export function loadEnv(source: NodeJS.ProcessEnv = withDotEnv()): Env {
   const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''));
-  const parsed = schema.safeParse(given);
+  const parsed = envSchema.safeParse(given);
   if (!parsed.success) {
     const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
     throw new Error(`The environment is not valid:\n${faults.join('\n')}`);

@@ -1,4 +1,5 @@
-// What is logged: one line per request, JSON in production, readable on a terminal; never a credential.
+// How lines are logged: JSON in production, readable on a terminal; never a credential.
+import { createRequire } from 'node:module';
 import type { Params } from 'nestjs-pino';
 import type { Env } from './env.js';
 
@@ -6,18 +7,24 @@ const SECRETS = ['req.headers["x-sm-key"]', 'req.headers.authorization', 'req.he
 
 /** Options for nestjs-pino. */
 export function loggerOptions(env: Env): Params {
-  const pretty = env.NODE_ENV === 'development' && process.stdout.isTTY;
+  const pretty = env.NODE_ENV === 'development' && process.stdout.isTTY && hasPrettyPrinter();
   return {
     pinoHttp: {
       level: env.LOG_LEVEL,
       transport: pretty ? { target: 'pino-pretty', options: { singleLine: true } } : undefined,
       redact: { paths: SECRETS, censor: '[redacted]' },
-      quietReqLogger: true,
-      serializers: {
-        // The path without its query: filters and searches hold personal data.
-        req: ({ method, url }: { method: string; url: string }) => ({ method, url: url.split('?')[0] }),
-        res: ({ statusCode }: { statusCode: number }) => ({ statusCode }),
-      },
     },
+    // Its middleware never sees a request under Fastify: request-log.ts writes the line per request instead.
+    forRoutes: [],
   };
+}
+
+/** It is a development dependency: without it, lines stay JSON. */
+function hasPrettyPrinter(): boolean {
+  try {
+    createRequire(import.meta.url).resolve('pino-pretty');
+    return true;
+  } catch {
+    return false;
+  }
 }

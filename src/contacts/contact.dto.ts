@@ -17,10 +17,18 @@ import {
 import type { Contact } from './contact.entity.js';
 
 export class CreateContactDto {
-  @EmailAddress({ nullable: true, description: 'Required unless company_id is given. Unique.', example: 'jane@acme.com' })
+  @EmailAddress({
+    nullable: true,
+    description: 'Required unless company_id is given. Unique.',
+    example: 'jane@acme.com',
+  })
   email?: string | null;
 
-  @Id('co', { nullable: true, description: 'Required unless email is given. Must exist.', example: 'co_e5f6g7' })
+  @Id('co', {
+    nullable: true,
+    description: 'Required unless email is given. Must exist.',
+    example: 'co_e5f6g7',
+  })
   company_id?: string | null;
 
   @Text({ max: 200, nullable: true, example: 'Jane' })
@@ -44,7 +52,10 @@ export class CreateContactDto {
   @Text({ max: 50, nullable: true })
   phone?: string | null;
 
-  @Slug({ description: 'lead, client, candidate, investor, end_user (default) or any other slug.', example: 'client' })
+  @Slug({
+    description: 'lead, client, candidate, investor, end_user (default) or any other slug.',
+    example: 'client',
+  })
   contact_type?: string;
 
   @Text({ max: 100, description: 'Where the contact came from; default manual.', example: 'website' })
@@ -62,7 +73,11 @@ export class CreateContactDto {
   @HttpUrl({ nullable: true })
   linkedin_url?: string | null;
 
-  @Tags({ nullable: true, description: 'Comma-separated; empties and repeats are dropped.', example: 'vip,newsletter' })
+  @Tags({
+    nullable: true,
+    description: 'Comma-separated; empties and repeats are dropped.',
+    example: 'vip,newsletter',
+  })
   tags?: string | null;
 
   @Text({ max: 20_000, multiline: true, nullable: true, description: 'Internal notes.' })
@@ -71,7 +86,10 @@ export class CreateContactDto {
   @Flag({ description: '1 = can log in to the portal; default 0.' })
   portal_access?: number;
 
-  @OneOf(PORTAL_ROLES, { nullable: true, description: 'client_viewer when portal_access is 1 and no role is given.' })
+  @OneOf(PORTAL_ROLES, {
+    nullable: true,
+    description: 'client_viewer when portal_access is 1 and no role is given.',
+  })
   portal_role?: PortalRole | null;
 }
 
@@ -123,7 +141,10 @@ export class ContactDetail {
   @ApiProperty(text) pipeline_stage: string | null;
   @ApiProperty(text) funnel_stage: string | null;
   @ApiProperty(text) product: string | null;
-  @ApiProperty({ type: [String], description: 'product and the tags that name a configured product, sorted.' })
+  @ApiProperty({
+    type: [String],
+    description: 'product and the tags that name a configured product, sorted.',
+  })
   products: string[];
   @ApiProperty({ type: 'number', nullable: true }) engagement_score: number | null;
   @ApiProperty({ ...text, format: 'date-time' }) last_engagement_at: string | null;
@@ -136,7 +157,8 @@ export class ContactDetail {
   @ApiProperty({ ...text, example: 'vip,newsletter' }) tags: string | null;
   @ApiProperty(text) notes: string | null;
   @ApiProperty({ type: 'integer', enum: [0, 1], example: 1 }) portal_access: number;
-  @ApiProperty({ ...text, enum: [...PORTAL_ROLES, null], example: 'client_admin' }) portal_role: PortalRole | null;
+  @ApiProperty({ ...text, enum: [...PORTAL_ROLES, null], example: 'client_admin' })
+  portal_role: PortalRole | null;
   @ApiProperty({ format: 'date-time', example: '2026-01-31T12:00:00.000Z' }) created_at: string;
   @ApiProperty({ format: 'date-time', example: '2026-01-31T12:00:00.000Z' }) updated_at: string;
 }

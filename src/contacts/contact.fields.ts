@@ -77,7 +77,11 @@ export function unknownField(parameter: string, name: string, known: readonly st
 }
 
 /** SQL that makes one contact with these fields as JSON; `products` are the configured product names. */
-export function contactJson(fields: readonly ContactField[], products: readonly string[], params: Params): string {
+export function contactJson(
+  fields: readonly ContactField[],
+  products: readonly string[],
+  params: Params,
+): string {
   const expressions = fields.map((field) => [
     field,
     field === 'products' ? productsExpression(products, params) : EXPRESSIONS[field],

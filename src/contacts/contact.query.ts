@@ -5,7 +5,15 @@ import type { Fault } from '../common/errors.js';
 import type { InputRules } from '../common/input.pipe.js';
 import type { Order, Sort } from '../common/order.js';
 import { PageQuery } from '../common/page.js';
-import { CursorParam, EmailParam, FlagParam, IdParam, OneOfParam, TextParam, TimestampParam } from '../common/params.js';
+import {
+  CursorParam,
+  EmailParam,
+  FlagParam,
+  IdParam,
+  OneOfParam,
+  TextParam,
+  TimestampParam,
+} from '../common/params.js';
 import type { Params } from '../common/sql.js';
 import type { ContactField } from './contact.dto.js';
 import { fieldFaults, unknownField, visibleFields } from './contact.fields.js';
@@ -20,7 +28,11 @@ export class ContactQuery extends PageQuery {
   @TextParam({ max: 100, example: 'manual' })
   source?: string;
 
-  @TextParam({ max: 200, description: 'Part of full_name or email, whatever its case and accents.', example: 'jane' })
+  @TextParam({
+    max: 200,
+    description: 'Part of full_name or email, whatever its case and accents.',
+    example: 'jane',
+  })
   search?: string;
 
   @TextParam({ max: 64 })

@@ -61,7 +61,10 @@ export class ContactsRepository {
   async findIdByEmail(caller: Caller, email: string): Promise<string | null> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), `c.email = ${params.add(email)}`].join(' AND ');
-    const rows = await this.db.query<{ id: string }[]>(`SELECT c.id FROM contact c WHERE ${where}`, params.values);
+    const rows = await this.db.query<{ id: string }[]>(
+      `SELECT c.id FROM contact c WHERE ${where}`,
+      params.values,
+    );
     return rows[0]?.id ?? null;
   }
 

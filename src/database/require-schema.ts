@@ -8,10 +8,10 @@ export async function requireSchema(url: string): Promise<void> {
   try {
     await client.connect();
   } catch (error) {
-    throw new Error(unreachable(url, error as Error));
+    throw new Error(unreachable(url, error as Error), { cause: error });
   }
   try {
-    const refusal = schemaRefusal(await checkSchema({ query: async (sql) => (await client.query(sql)).rows }));
+    const refusal = schemaRefusal(await checkSchema({ query: async (sql) => (await client.query<object>(sql)).rows }));
     if (refusal) throw new Error(refusal);
   } finally {
     await client.end();

@@ -1,0 +1,107 @@
+// Many writers at once: the database settles every race, and each caller gets the answer that is true.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { IdSource } from '../../src/common/ids.js';
+import { countRows, createCompany, createContact, readContact } from '../support/factories.js';
+import { TestService } from '../support/service.js';
+
+let service: TestService;
+beforeAll(async () => {
+  service = await TestService.start();
+});
+afterAll(() => service.stop());
+beforeEach(() => service.sql('TRUNCATE contact, company CASCADE'));
+afterEach(() => void jest.restoreAllMocks());
+
+const statuses = (answers: { status: number }[]): number[] =>
+  answers.map(({ status }) => status).toSorted((a, b) => a - b);
+
+test('of twenty identical creates at once one is made and nineteen learn who it is', async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      service.api.post('/api/contacts', { email: index % 2 === 0 ? 'jane@acme.com' : ' JANE@Acme.com' }),
+    ),
+  );
+  expect(statuses(answers)).toEqual([201, ...Array.from({ length: 19 }, () => 409)]);
+  expect(await countRows(service, 'contact')).toBe(1);
+  const made = answers.find(({ status }) => status === 201)?.body.data.id as string;
+  for (const { body } of answers.filter(({ status }) => status === 409)) {
+    expect(body.error.details).toEqual([{ field: 'email', existing_id: made }]);
+  }
+});
+
+test('patches of different fields at once all land', async () => {
+  const id = await createContact(service.api);
+  const changes = {
+    title: 'CEO',
+    role: 'buyer',
+    phone: '1',
+    department: 'Board',
+    first_name: 'J',
+    last_name: 'S',
+    notes: 'n',
+  };
+  const answers = await Promise.all(
+    Object.entries(changes).map(([field, value]) =>
+      service.api.patch(`/api/contacts/${id}`, { [field]: value }),
+    ),
+  );
+  expect(statuses(answers)).toEqual(answers.map(() => 200));
+  expect(await readContact(service.api, id)).toMatchObject({ ...changes, full_name: 'J S' });
+});
+
+test('creates and patches racing for one e-mail leave it with one contact', async () => {
+  const ids = await Promise.all([1, 2, 3].map(() => createContact(service.api)));
+  const email = 'wanted@acme.com';
+  const answers = await Promise.all([
+    ...ids.map((id) => service.api.patch(`/api/contacts/${id}`, { email })),
+    ...ids.map(() => service.api.post('/api/contacts', { email })),
+  ]);
+  expect(answers.filter(({ status }) => status < 300)).toHaveLength(1);
+  expect(answers.filter(({ status }) => status === 409)).toHaveLength(5);
+  const [row] = await service.sql<{ count: number }>('SELECT count(*)::int FROM contact WHERE email = $1', [
+    email,
+  ]);
+  expect(row?.count).toBe(1);
+});
+
+test('contacts that swap their e-mails at once answer 409 or 503, never 500, and stay distinct', async () => {
+  const one = await createContact(service.api, { email: 'one@acme.com' });
+  const two = await createContact(service.api, { email: 'two@acme.com' });
+  const answers = await Promise.all([
+    service.api.patch(`/api/contacts/${one}`, { email: 'two@acme.com' }),
+    service.api.patch(`/api/contacts/${two}`, { email: 'one@acme.com' }),
+  ]);
+  for (const { status } of answers) expect([200, 409, 503]).toContain(status);
+  expect((await readContact(service.api, one)).email).not.toBe((await readContact(service.api, two)).email);
+});
+
+test('clearing e-mail and company at once cannot leave a contact without both', async () => {
+  const company_id = await createCompany(service.api);
+  const id = await createContact(service.api, { email: 'jane@acme.com', company_id });
+  const answers = await Promise.all([
+    service.api.patch(`/api/contacts/${id}`, { email: null }),
+    service.api.patch(`/api/contacts/${id}`, { company_id: null }),
+  ]);
+  expect(statuses(answers)).toEqual([200, 400]);
+});
+
+test('an id drawn twice is drawn again, for contacts and companies', async () => {
+  const ids = service.app.get(IdSource);
+  const contact = await createContact(service.api);
+  const company = await createCompany(service.api);
+  const next = jest.spyOn(ids, 'next');
+  next.mockReturnValueOnce(contact).mockReturnValueOnce(contact).mockReturnValueOnce('ct_fresh000');
+  expect(await createContact(service.api, { email: 'second@acme.com' })).toBe('ct_fresh000');
+  next.mockReturnValueOnce(company).mockReturnValueOnce('co_fresh000');
+  expect(await createCompany(service.api)).toBe('co_fresh000');
+  expect(next).toHaveBeenCalledTimes(5);
+  expect((await readContact(service.api, contact)).id).toBe(contact);
+});
+
+test('an id drawn twice does not hide that the e-mail is taken', async () => {
+  const contact = await createContact(service.api, { email: 'jane@acme.com' });
+  jest.spyOn(service.app.get(IdSource), 'next').mockReturnValueOnce(contact);
+  const response = await service.api.post('/api/contacts', { email: 'jane@acme.com' });
+  expect(response.status).toBe(409);
+  expect(response.body.error.details).toEqual([{ field: 'email', existing_id: contact }]);
+});

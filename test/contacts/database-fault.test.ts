@@ -1,0 +1,202 @@
+// The database goes away, hangs or is slow in the middle of the service's life, and comes back.
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { type TestDatabase, createTestDatabase } from '../support/database.js';
+import { createContact, readContact } from '../support/factories.js';
+import { TestService } from '../support/service.js';
+
+/** Stands between the service and PostgreSQL, where it can cut the line or let it go silent. */
+class Line {
+  private readonly sockets = new Set<Socket>();
+  private state: 'open' | 'cut' | 'silent' = 'open';
+  private readonly server = createServer((near) => this.accept(near));
+
+  constructor(private readonly target: URL) {}
+
+  /** The database's URL through this line. */
+  async open(): Promise<string> {
+    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
+    const { port } = this.server.address() as AddressInfo;
+    return Object.assign(new URL(this.target), { hostname: '127.0.0.1', port: String(port) }).href;
+  }
+
+  cut(): void {
+    this.state = 'cut';
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  silence(): void {
+    this.state = 'silent';
+    for (const socket of this.sockets) socket.pause();
+  }
+
+  /** Works again for new connections; those from before stay silent, as after a lost route. */
+  restore(): void {
+    this.state = 'open';
+  }
+
+  close(): void {
+    this.cut();
+    this.server.close();
+  }
+
+  private accept(near: Socket): void {
+    this.hold(near);
+    if (this.state === 'cut') near.destroy();
+    if (this.state !== 'open') return;
+    const far = connect(Number(this.target.port), this.target.hostname);
+    this.hold(far);
+    near.on('data', (chunk) => far.write(chunk));
+    far.on('data', (chunk) => near.write(chunk));
+    near.on('close', () => far.destroy());
+    far.on('close', () => near.destroy());
+  }
+
+  private hold(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.sockets.delete(socket));
+  }
+}
+
+let database: TestDatabase;
+let direct: pg.Client;
+let line: Line;
+let service: TestService;
+let id: string;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  direct = new pg.Client({ connectionString: database.url });
+  await direct.connect();
+  line = new Line(new URL(database.url));
+  service = await TestService.start({
+    DATABASE_URL: await line.open(),
+    DATABASE_TIMEOUT_MS: '400',
+    DATABASE_POOL_SIZE: '3',
+  });
+  id = await createContact(service.api);
+});
+afterEach(() => line.restore());
+afterAll(async () => {
+  await service.stop();
+  line.close();
+  await direct.end();
+  await database.drop();
+});
+
+const REQUESTS: [string, () => ReturnType<typeof service.api.get>][] = [
+  ['GET /api/contacts', () => service.api.get('/api/contacts')],
+  ['GET /api/contacts/:id', () => service.api.get(`/api/contacts/${id}`)],
+  ['POST /api/contacts', () => service.api.post('/api/contacts', { email: 'lost@acme.com' })],
+  ['PATCH /api/contacts/:id', () => service.api.patch(`/api/contacts/${id}`, { title: 'lost' })],
+  [
+    'PATCH with If-Match',
+    () => service.api.patch(`/api/contacts/${id}`, { title: 'lost' }, { headers: { 'if-match': '*' } }),
+  ],
+  ['GET /api/companies', () => service.api.get('/api/companies')],
+  ['GET /health/ready', () => service.api.get('/health/ready')],
+];
+
+async function expectUnavailable(): Promise<void> {
+  const answers = await Promise.all(REQUESTS.map(([, send]) => send()));
+  for (const [index, { status, headers, body }] of answers.entries()) {
+    const answer = {
+      request: REQUESTS[index]?.[0],
+      status,
+      retryAfter: headers['retry-after'],
+      code: body.error?.code,
+    };
+    expect(answer).toEqual({
+      request: REQUESTS[index]?.[0],
+      status: 503,
+      retryAfter: '1',
+      code: 'unavailable',
+    });
+  }
+  expect((await service.api.get('/health/live')).status).toBe(200);
+}
+
+async function expectBack(): Promise<void> {
+  expect((await service.api.get('/health/ready')).status).toBe(200);
+  const made = await createContact(service.api);
+  expect((await readContact(service.api, made)).id).toBe(made);
+}
+
+test('while the database is gone every request is a 503, and the first one after it is back succeeds', async () => {
+  for (let round = 1; round <= 2; round += 1) {
+    line.cut();
+    await expectUnavailable();
+    line.restore();
+    await expectBack();
+  }
+});
+
+test('a database that hangs holds up no request for long, nor the requests after it', async () => {
+  await Promise.all(REQUESTS.map(([, send]) => send().catch(() => undefined)));
+  line.silence();
+  await expectUnavailable();
+  line.restore();
+  await expectBack();
+});
+
+test('a refused write keeps its connection', async () => {
+  const { email } = await readContact(service.api, id);
+  const sessions = async (): Promise<unknown[]> => {
+    const { rows } = await direct.query(
+      `SELECT pid FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'contacts' ORDER BY pid`,
+    );
+    return rows;
+  };
+  await service.api.post('/api/contacts', { email });
+  const before = await sessions();
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    expect((await service.api.post('/api/contacts', { email })).status).toBe(409);
+  }
+  expect(await sessions()).toEqual(before);
+});
+
+describe('a write that waits behind a lock', () => {
+  const blocked = async (): Promise<void> => {
+    for (;;) {
+      const { rowCount } = await direct.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      if (rowCount) return;
+    }
+  };
+
+  test('is given up with a 503 and not done later', async () => {
+    await direct.query('BEGIN; LOCK TABLE contact');
+    const response = await service.api.post('/api/contacts', { email: 'waited@acme.com' });
+    expect(response.status).toBe(503);
+    await direct.query('COMMIT');
+    expect((await service.api.get('/api/contacts?email=waited@acme.com')).body.data.total).toBe(0);
+    await expectBack();
+  });
+
+  test('is a 503 when the line is cut meanwhile', async () => {
+    await direct.query('BEGIN; LOCK TABLE contact');
+    const answer = service.api.post('/api/contacts', { email: 'cut@acme.com' });
+    await blocked();
+    line.cut();
+    expect((await answer).status).toBe(503);
+    await direct.query('COMMIT');
+    line.restore();
+    await expectBack();
+  });
+
+  test('ends in a 503 when an administrator ends its session', async () => {
+    await direct.query('BEGIN; LOCK TABLE contact');
+    const answer = service.api.post('/api/contacts', { email: 'ended@acme.com' });
+    await blocked();
+    await direct.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    expect((await answer).status).toBe(503);
+    await direct.query('COMMIT');
+    await expectBack();
+  });
+});

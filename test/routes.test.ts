@@ -1,0 +1,165 @@
+// Every route and who may call it: a change of access shows in the snapshot, a forgotten one in a refusal.
+import { Controller, Get, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, MetadataScanner, ModulesContainer } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { ACCESS, type RouteAccess } from '../src/auth/access.decorator.js';
+import { AccessGuard } from '../src/auth/access.guard.js';
+import { ErrorFilter } from '../src/common/error.filter.js';
+import { TestService } from './support/service.js';
+
+type Method = 'get' | 'post' | 'patch' | 'delete';
+
+interface Route {
+  method: Method;
+  path: string;
+  access: RouteAccess | 'public' | undefined;
+}
+
+interface Operation {
+  security?: Record<string, string[]>[];
+  responses: Record<string, unknown>;
+}
+
+const METHODS: Record<number, Method | undefined> = { 0: 'get', 1: 'post', 3: 'delete', 4: 'patch' };
+const DOCUMENT = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.url), 'utf8')) as {
+  paths: Record<string, Record<Method, Operation>>;
+};
+
+let service: TestService;
+let routes: Route[];
+beforeAll(async () => {
+  service = await TestService.start();
+  routes = routesOf(service.app);
+});
+afterAll(() => service.stop());
+
+function routesOf(app: NestFastifyApplication): Route[] {
+  const controllers = [...app.get(ModulesContainer).values()].flatMap(({ controllers: all }) => [
+    ...all.values(),
+  ]);
+  return controllers.flatMap(({ metatype }) => {
+    const prototype = metatype?.prototype as Record<string, object>;
+    return new MetadataScanner().getAllMethodNames(prototype).flatMap((name) => {
+      const handler = prototype[name] as object;
+      const method = METHODS[Reflect.getMetadata('method', handler) as number];
+      if (!method) return [];
+      const parts = [
+        Reflect.getMetadata('path', metatype as object),
+        Reflect.getMetadata('path', handler),
+      ] as string[];
+      const path = `/${parts.join('/')}`.replace(/\/+/g, '/').replace(/(.)\/$/, '$1');
+      return [{ method, path, access: Reflect.getMetadata(ACCESS, handler) as Route['access'] }];
+    });
+  });
+}
+
+const described = ({ method, path, access }: Route): string => {
+  const who =
+    access === 'public' ? 'everybody' : `key with ${access?.key}${access?.portal ? ', portal user' : ''}`;
+  return `${method.toUpperCase()} ${path}: ${who}`;
+};
+
+test('the routes and who may call them', () => {
+  expect(routes.map(described).toSorted()).toMatchSnapshot();
+});
+
+test('every route declares its access', () => {
+  expect(routes.length).toBeGreaterThan(10);
+  expect(routes.filter(({ access }) => access === undefined)).toEqual([]);
+});
+
+test('the router has these routes and the documentation, nothing else', () => {
+  expect(service.app.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false })).toMatchSnapshot();
+});
+
+test('every route is documented, and nothing else is', () => {
+  const documented = Object.entries(DOCUMENT.paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
+  );
+  expect(documented.toSorted()).toEqual(routes.map(({ method, path }) => `${method} ${path}`).toSorted());
+});
+
+test('the documented security is the declared access', () => {
+  for (const { method, path, access } of routes) {
+    const operation = DOCUMENT.paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.[method];
+    const schemes = (operation?.security ?? []).flatMap((scheme) => Object.keys(scheme)).toSorted();
+    const expected = access === 'public' ? [] : ['apiKey', ...(access?.portal ? ['portalToken'] : [])];
+    expect({ method, path, schemes }).toEqual({ method, path, schemes: expected });
+    const refusals = ['401', '403'].filter((status) => status in (operation?.responses ?? {}));
+    expect({ method, path, refusals }).toEqual({
+      method,
+      path,
+      refusals: access === 'public' ? [] : ['401', '403'],
+    });
+  }
+});
+
+test('every route but the public ones refuses a caller without credentials', async () => {
+  const nobody = service.as({});
+  for (const { method, path, access } of routes) {
+    const url = path.replace(':id', 'ct_a1b2c3d4');
+    const response =
+      method === 'post' || method === 'patch' ? await nobody[method](url, {}) : await nobody[method](url);
+    expect({ method, path, status: response.status }).toEqual({
+      method,
+      path,
+      status: access === 'public' ? 200 : 401,
+    });
+  }
+});
+
+test('every route refuses a query parameter that it does not know, and says which', async () => {
+  for (const { method, path } of routes) {
+    const url = `${path.replace(':id', 'ct_a1b2c3d4')}?unheard_of=1`;
+    const { api } = service;
+    const response =
+      method === 'post' || method === 'patch' ? await api[method](url, {}) : await api[method](url);
+    expect({ method, path, status: response.status }).toEqual({ method, path, status: 400 });
+    expect(response.body.error.details).toContainEqual({
+      field: 'unheard_of',
+      code: 'unknown_parameter',
+      message: 'There is no parameter "unheard_of".',
+    });
+  }
+});
+
+test.each(['/docs', '/openapi.json'])('%s is open to everybody', async (path) => {
+  expect((await fetch(service.url + path)).status).toBe(200);
+});
+
+describe('a route that declares nothing', () => {
+  @Controller('forgotten')
+  class ForgottenController {
+    @Get()
+    read(): string {
+      return 'open to the world';
+    }
+  }
+
+  @Module({
+    controllers: [ForgottenController],
+    providers: [
+      { provide: APP_GUARD, useClass: AccessGuard },
+      { provide: APP_FILTER, useClass: ErrorFilter },
+    ],
+  })
+  class ForgottenModule {}
+
+  test('is denied to everybody, a key of every scope included', async () => {
+    const testing = await Test.createTestingModule({ imports: [ForgottenModule] }).compile();
+    const app = testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
+    await app.init();
+    try {
+      for (const headers of [{}, { 'x-sm-key': 'any' }, { authorization: 'Bearer any' }]) {
+        const response = await app.inject({ method: 'GET', url: '/forgotten', headers });
+        expect([response.statusCode, response.json().error.code]).toEqual([403, 'forbidden']);
+        expect(response.body).not.toContain('open to the world');
+      }
+    } finally {
+      await app.close();
+    }
+  });
+});
