@@ -9,7 +9,6 @@ import { nearest } from './suggest.js';
 @Injectable()
 export class InputPipe implements PipeTransform {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
-    if (type === 'param') refuseNul(value);
     if ((type !== 'body' && type !== 'query') || !metatype) return value;
     return parseInput(metatype as Type<object>, value, type);
   }
@@ -103,12 +102,6 @@ function repeatedParameters(value: object, kind: 'body' | 'query'): Fault[] {
   return Object.entries(value)
     .filter(([, given]) => Array.isArray(given))
     .map(([field]) => ({ field, code: 'repeated_parameter', message: `${field} is given more than once.` }));
-}
-
-/** PostgreSQL keeps no text with NUL, not even to compare it. */
-function refuseNul(value: unknown): void {
-  if (String(value).includes('\0'))
-    throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
