@@ -32,7 +32,8 @@ export const entities = [Company, Contact, ApiKey, SigningKey, PortalSession, Po
  * The schema belongs to the migrations alone: TypeORM never changes it.
  */
 export function dataSourceOptions(
-  env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> & Partial<Pick<Env, 'DATABASE_TIMEOUT_MS' | 'DATABASE_DIRECT_URL'>>,
+  env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> &
+    Partial<Pick<Env, 'DATABASE_TIMEOUT_MS' | 'DATABASE_DIRECT_URL'>>,
 ): DataSourceOptions {
   const timeout = env.DATABASE_TIMEOUT_MS;
   return {

@@ -56,6 +56,7 @@ function drainOnSignal(app: NestFastifyApplication, database: ServiceDatabase): 
 
 function explain(error: unknown): string {
   const { code, port, message } = error as { code?: string; port?: number; message?: string };
-  if (code === 'EADDRINUSE') return `Port ${port} is taken by another program. Set PORT to a free one, e.g. PORT=3001.`;
+  if (code === 'EADDRINUSE')
+    return `Port ${port} is taken by another program. Set PORT to a free one, e.g. PORT=3001.`;
   return message || String(error);
 }

@@ -11,13 +11,22 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-const cli = (...args: string[]): Promise<Finished> => runEntry('cli', args, { DATABASE_URL: service.databaseUrl });
+const cli = (...args: string[]): Promise<Finished> =>
+  runEntry('cli', args, { DATABASE_URL: service.databaseUrl });
 const idOf = (key: string): string => key.slice(4, 16);
 const statusWith = async (key: string): Promise<number> =>
   (await service.as({ 'x-sm-key': key.trim() }).get('/api/contacts')).status;
 
 async function create(...options: string[]): Promise<string> {
-  const { code, stdout, stderr } = await cli('keys', 'create', '--name', 'backend', '--scopes', 'contacts:read', ...options);
+  const { code, stdout, stderr } = await cli(
+    'keys',
+    'create',
+    '--name',
+    'backend',
+    '--scopes',
+    'contacts:read',
+    ...options,
+  );
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return stdout;
 }
@@ -45,7 +54,12 @@ test('keys revoke ends a key', async () => {
 });
 
 test('keys list shows every key and no secret', async () => {
-  const key = await create('--expires-at', '2999-01-01T00:00:00Z', '--allowed-cidrs', '10.0.0.0/8,192.168.0.0/16');
+  const key = await create(
+    '--expires-at',
+    '2999-01-01T00:00:00Z',
+    '--allowed-cidrs',
+    '10.0.0.0/8,192.168.0.0/16',
+  );
   const table = await cli('keys', 'list');
   expect(table.stdout).toContain(`${idOf(key)}  live  never used  contacts:read  backend\n`);
   const { stdout } = await cli('keys', 'list', '--json');
@@ -62,8 +76,16 @@ test('keys list shows every key and no secret', async () => {
 describe('says what is wrong on stderr and by its exit code', () => {
   test.each([
     [['keys', 'create', '--scopes', 'contacts:read'], 1, '--name: name is required.'],
-    [['keys', 'create', '--name', 'x', '--scopes', 'contacts:reed'], 1, '--scopes: scopes must be a list of contacts:read'],
-    [['keys', 'create', '--name', 'x', '--scopes', 'contacts:read', '--expires-at', 'soon'], 1, '--expires-at: '],
+    [
+      ['keys', 'create', '--name', 'x', '--scopes', 'contacts:reed'],
+      1,
+      '--scopes: scopes must be a list of contacts:read',
+    ],
+    [
+      ['keys', 'create', '--name', 'x', '--scopes', 'contacts:read', '--expires-at', 'soon'],
+      1,
+      '--expires-at: ',
+    ],
     [['keys', 'create', '--nam', 'x'], 2, "Unknown option '--nam'"],
     [['keys', 'rotate', 'k', '--overlap-seconds', 'long'], 1, '--overlap-seconds: '],
     [['keys', 'rotate'], 2, 'takes the id of one key'],

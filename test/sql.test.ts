@@ -90,7 +90,10 @@ describe('contacts', () => {
     ['findById for a portal user', () => contacts().findById(portal, 'ct_a1b2c3d4')],
     ['findById, locked', () => contacts().findById(OPERATOR, 'ct_a1b2c3d4', { lock: true })],
     ['findIdByEmail', () => contacts().findIdByEmail(OPERATOR, 'jane@acme.com')],
-    ['insert', () => contacts().insert(OPERATOR, { id: 'ct_a1b2c3d4', email: 'jane@acme.com', tags: undefined })],
+    [
+      'insert',
+      () => contacts().insert(OPERATOR, { id: 'ct_a1b2c3d4', email: 'jane@acme.com', tags: undefined }),
+    ],
     ['update', () => contacts().update(OPERATOR, 'ct_a1b2c3d4', { first_name: 'Jane', notes: null })],
     ['update by a portal user', () => contacts().update(portal, 'ct_a1b2c3d4', { first_name: 'Jane' })],
   ];

@@ -36,7 +36,8 @@ export class AccessGuard implements CanActivate {
     const strategy = strategyFor(request);
     // A browser sends cookies on its own, even for another site's page: only then the origin matters.
     const { headers, cookies } = request;
-    const byCookie = bearerToken(headers.authorization) === undefined && cookies[SESSION_COOKIE] !== undefined;
+    const byCookie =
+      bearerToken(headers.authorization) === undefined && cookies[SESSION_COOKIE] !== undefined;
     if (byCookie) this.origins.require(request);
     await this.guards[strategy].canActivate(context);
     request.user = { ...request.user, origin: { address: request.ip, requestId: request.id } };

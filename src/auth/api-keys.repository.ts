@@ -5,7 +5,10 @@ import { Params, type Queryable, insertValues } from '../common/sql.js';
 import type { ApiKey } from './api-key.entity.js';
 import type { Scope } from './caller.js';
 
-export type NewApiKey = Pick<ApiKey, 'id' | 'name' | 'secret_hash' | 'scopes' | 'allowed_cidrs' | 'expires_at'>;
+export type NewApiKey = Pick<
+  ApiKey,
+  'id' | 'name' | 'secret_hash' | 'scopes' | 'allowed_cidrs' | 'expires_at'
+>;
 
 @Injectable()
 export class ApiKeysRepository {
@@ -56,7 +59,11 @@ export class ApiKeysRepository {
 
   /** Ends a key for good; null when there is none that lives. */
   revoke(id: string, db: Queryable): Promise<ApiKey | null> {
-    return change(db, 'UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING *', [id]);
+    return change(
+      db,
+      'UPDATE api_key SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL RETURNING *',
+      [id],
+    );
   }
 
   /** Notes that keys were used, each at most once a minute whichever process saw it. */

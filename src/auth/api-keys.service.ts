@@ -84,7 +84,8 @@ export class ApiKeysService {
   private insert(caller: KeyCaller, key: NewApiKey): Promise<ApiKey | null> {
     return this.keys.transaction(async (db) => {
       const stored = await this.keys.insert(key, db);
-      if (stored) await this.audit.within(db).recordBy(caller, 'key_created', key.id, { scopes: key.scopes.join(',') });
+      if (stored)
+        await this.audit.within(db).recordBy(caller, 'key_created', key.id, { scopes: key.scopes.join(',') });
       return stored;
     });
   }

@@ -19,7 +19,9 @@ export class OriginCheck {
     if (READS.has(request.method)) return;
     const { origin } = request.headers;
     if (origin === undefined || !this.origins.includes(origin)) {
-      throw new ApiError('forbidden', { message: 'A write with cookies needs an Origin that is allowed here.' });
+      throw new ApiError('forbidden', {
+        message: 'A write with cookies needs an Origin that is allowed here.',
+      });
     }
   }
 }

@@ -115,7 +115,9 @@ export function errorResponses(codes: readonly ErrorCode[]): Record<string, Sche
   return Object.fromEntries(
     statuses.map((status) => {
       const examples = Object.fromEntries(
-        codes.filter((code) => ERRORS[code].status === status).map((code) => [code, { value: exampleOf(code) }]),
+        codes
+          .filter((code) => ERRORS[code].status === status)
+          .map((code) => [code, { value: exampleOf(code) }]),
       );
       const content = { 'application/json': { schema: { $ref: '#/components/schemas/Error' }, examples } };
       return [status, { description: Object.keys(examples).join(', '), content }];
@@ -124,7 +126,10 @@ export function errorResponses(codes: readonly ErrorCode[]): Record<string, Sche
 }
 
 function exampleOf(code: ErrorCode): object {
-  return { ok: false, error: { code, message: ERRORS[code].message, request_id: '5f6c1a2e-0d1b-4c8e-9a57-2f1f0a3b9c11' } };
+  return {
+    ok: false,
+    error: { code, message: ERRORS[code].message, request_id: '5f6c1a2e-0d1b-4c8e-9a57-2f1f0a3b9c11' },
+  };
 }
 
 /** Every failure's shape, as a component named Error. */

@@ -12,7 +12,8 @@ export interface Cursor {
 const IS_KEY: Record<'int' | Order['sort']['type'], (text: string) => boolean> = {
   int: (text) => text === '0' || text === '1',
   timestamptz: (text) => {
-    const [, moment, hours, minutes = '00'] = /^(\d{4}-.{14,21})([+-](?:0\d|1[0-5]))(?::(\d\d))?$/.exec(text) ?? [];
+    const [, moment, hours, minutes = '00'] =
+      /^(\d{4}-.{14,21})([+-](?:0\d|1[0-5]))(?::(\d\d))?$/.exec(text) ?? [];
     return moment !== undefined && isTimestamp(`${moment.replace(' ', 'T')}${hours}:${minutes}`);
   },
   float8: (text) => /^-?\d+(\.\d+)?(e[+-]\d+)?$/.test(text) && (text === '0' || isNormal(Number(text))),

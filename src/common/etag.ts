@@ -10,7 +10,11 @@ function etagOf(representation: object): string {
 }
 
 /** Sets the ETag, and the status 304 when the If-None-Match header names it (weak comparison): true then. */
-export function notModified(reply: FastifyReply, representation: object, ifNoneMatch: string | undefined): boolean {
+export function notModified(
+  reply: FastifyReply,
+  representation: object,
+  ifNoneMatch: string | undefined,
+): boolean {
   const etag = etagOf(representation);
   void reply.header('etag', etag).header('cache-control', 'private, no-cache');
   const known = tags(ifNoneMatch ?? '').some((tag) => tag === '*' || tag.replace(/^W\//, '') === etag);

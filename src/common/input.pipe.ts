@@ -9,7 +9,6 @@ import { nearest } from './suggest.js';
 @Injectable()
 export class InputPipe implements PipeTransform {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
-    if (type === 'param') refuseNul(value);
     if ((type !== 'body' && type !== 'query') || !metatype) return value;
     // Some bodies have nothing that must be said: none at all is then as good as {}.
     return parseInput(metatype as Type<object>, value ?? {}, type);
@@ -69,13 +68,20 @@ function conversions(Dto: Type<object>): Map<string, Conversion> {
   const rules = getMetadataStorage()
     .getTargetValidationMetadatas(Dto, '', true, false)
     .filter(({ name }) => name === RULE);
-  return new Map(rules.map(({ propertyName, constraints: [convert] }) => [propertyName, convert as Conversion]));
+  return new Map(
+    rules.map(({ propertyName, constraints: [convert] }) => [propertyName, convert as Conversion]),
+  );
 }
 
 /** Sets the known fields only. Not by plainToInstance, which takes keys such as "constructor" inside a value for code. */
 function converted<T extends object>(Dto: Type<T>, value: Record<string, unknown>): T {
-  const given = [...conversions(Dto)].filter(([name]) => Object.hasOwn(value, name) && value[name] !== undefined);
-  return Object.assign(new Dto(), Object.fromEntries(given.map(([name, convert]) => [name, convert(value[name])])));
+  const given = [...conversions(Dto)].filter(
+    ([name]) => Object.hasOwn(value, name) && value[name] !== undefined,
+  );
+  return Object.assign(
+    new Dto(),
+    Object.fromEntries(given.map(([name, convert]) => [name, convert(value[name])])),
+  );
 }
 
 /** The fault of naming something that is not there, with the nearest thing that is. */
@@ -98,11 +104,6 @@ function repeatedParameters(value: object, kind: 'body' | 'query'): Fault[] {
   return Object.entries(value)
     .filter(([, given]) => Array.isArray(given))
     .map(([field]) => ({ field, code: 'repeated_parameter', message: `${field} is given more than once.` }));
-}
-
-/** PostgreSQL keeps no text with NUL, not even to compare it. */
-function refuseNul(value: unknown): void {
-  if (String(value).includes('\0')) throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

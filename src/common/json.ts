@@ -18,7 +18,9 @@ export function readJson(body: Buffer): unknown {
   try {
     value = parseJson(utf8.decode(body), { protoAction: 'error', constructorAction: 'error' });
   } catch (error) {
-    throw new ApiError('invalid_json', { message: `The body is not valid JSON: ${(error as Error).message}` });
+    throw new ApiError('invalid_json', {
+      message: `The body is not valid JSON: ${(error as Error).message}`,
+    });
   }
   refuseUnsound(value, '', 0);
   return value;
@@ -29,7 +31,8 @@ function refuseUnsound(value: unknown, path: string, depth: number): void {
   else if (typeof value === 'number' && !Number.isFinite(value)) {
     throw invalid(path, 'out_of_range', 'is a number too large to keep');
   } else if (typeof value === 'object' && value !== null) {
-    if (depth >= MAX_DEPTH) throw invalid(path.slice(0, 100), 'too_deep', `is nested deeper than ${MAX_DEPTH} levels`);
+    if (depth >= MAX_DEPTH)
+      throw invalid(path.slice(0, 100), 'too_deep', `is nested deeper than ${MAX_DEPTH} levels`);
     for (const [key, inner] of Object.entries(value)) {
       refuseUnsoundText(key, path || 'body');
       refuseUnsound(inner, path ? `${path}.${key}` : key, depth + 1);

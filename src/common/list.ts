@@ -71,7 +71,9 @@ function listStatement(request: ListRequest, params: Params): string {
 
 /** The order's expressions, most significant first; all run in the order's direction, so a row compares as one. */
 function sortKeys({ sort, descending, first }: Order, id: string): string[] {
-  const rank = first ? [`(CASE WHEN ${first} THEN ${descending ? 1 : 0} ELSE ${descending ? 0 : 1} END)`] : [];
+  const rank = first
+    ? [`(CASE WHEN ${first} THEN ${descending ? 1 : 0} ELSE ${descending ? 0 : 1} END)`]
+    : [];
   return [...rank, sort.expression, id];
 }
 

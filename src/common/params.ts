@@ -82,7 +82,8 @@ export function TimestampParam(options: RuleOptions = {}): PropertyDecorator {
 
 /** The place a walk has reached; empty starts one. `decodeCursor` judges the rest. */
 export function CursorParam(): PropertyDecorator {
-  const description = 'Walks the whole list: start with an empty cursor, go on with next_cursor until it is null.';
+  const description =
+    'Walks the whole list: start with an empty cursor, go on with next_cursor until it is null.';
   const check = (value: unknown): RuleFault | undefined =>
     String(value).length > 4000 ? fault('too_long', 'is not one this service gave out') : undefined;
   return rule({ check, schema: { type: 'string', allowEmptyValue: true } as object }, { description });

@@ -67,7 +67,11 @@ export class CompaniesController {
   @Patch(':id')
   @Access({ key: 'companies:write' })
   @IfMatchHeader()
-  @AnswersOk('Change fields of a company', UpdatedCompany, ['empty_patch', 'not_found', 'precondition_failed'])
+  @AnswersOk('Change fields of a company', UpdatedCompany, [
+    'empty_patch',
+    'not_found',
+    'precondition_failed',
+  ])
   async patch(
     @CurrentCaller() caller: KeyCaller,
     @Param('id') id: string,

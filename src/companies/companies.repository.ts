@@ -4,8 +4,21 @@ import { DataSource } from 'typeorm';
 import type { Caller, KeyCaller } from '../auth/caller.js';
 import { listPage } from '../common/list.js';
 import type { Page } from '../common/page.js';
-import { Params, type Queryable, assignments, insertValues, isoTimestamp, jsonObject } from '../common/sql.js';
-import { type CompanyDetail, type CompanyItem, type CreatedCompany, PORTAL_COMPANY_FIELDS, type PortalCompany } from './company.dto.js';
+import {
+  Params,
+  type Queryable,
+  assignments,
+  insertValues,
+  isoTimestamp,
+  jsonObject,
+} from '../common/sql.js';
+import {
+  type CompanyDetail,
+  type CompanyItem,
+  type CreatedCompany,
+  PORTAL_COMPANY_FIELDS,
+  type PortalCompany,
+} from './company.dto.js';
 import type { Company } from './company.entity.js';
 import { type CompanyQuery, filterConditions, listOrder } from './company.query.js';
 
@@ -65,7 +78,10 @@ export class CompaniesRepository {
   }
 
   /** Inserts a company, which no portal user may; null when the id is taken already. */
-  async insert(_caller: KeyCaller, company: Partial<Company> & { id: string }): Promise<CreatedCompany | null> {
+  async insert(
+    _caller: KeyCaller,
+    company: Partial<Company> & { id: string },
+  ): Promise<CreatedCompany | null> {
     const params = new Params();
     const rows = await this.db.query<CreatedCompany[]>(
       `INSERT INTO company ${insertValues(company, params)} ON CONFLICT (id) DO NOTHING RETURNING id, name`,

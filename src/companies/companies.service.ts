@@ -42,13 +42,21 @@ export class CompaniesService {
    * @param ifMatch value of an If-Match header: refuses with 412 when the company has changed since.
    * @throws ApiError 400 for an empty patch, 404, 412.
    */
-  async patch(caller: KeyCaller, id: string, dto: PatchCompanyDto, ifMatch?: string): Promise<UpdatedCompany> {
+  async patch(
+    caller: KeyCaller,
+    id: string,
+    dto: PatchCompanyDto,
+    ifMatch?: string,
+  ): Promise<UpdatedCompany> {
     if (Object.keys(dto).length === 0) throw new ApiError('empty_patch');
     const updated =
       ifMatch === undefined
         ? await this.companies.update(caller, id, dto)
         : await this.companies.transaction(async (db) => {
-            requireMatch(ifMatch, found(await this.companies.findById(caller, id, { db, lock: true }), 'company', id));
+            requireMatch(
+              ifMatch,
+              found(await this.companies.findById(caller, id, { db, lock: true }), 'company', id),
+            );
             return this.companies.update(caller, id, dto, db);
           });
     found(updated, 'company', id);

@@ -31,7 +31,11 @@ export class CompanyQuery extends PageQuery {
   @TextParam({ max: 100 })
   source?: string;
 
-  @TextParam({ max: 200, description: 'Part of name or domain, whatever its case and accents.', example: 'acme' })
+  @TextParam({
+    max: 200,
+    description: 'Part of name or domain, whatever its case and accents.',
+    example: 'acme',
+  })
   search?: string;
 
   @OneOfParam(Object.keys(SORTS), { default: 'name' })

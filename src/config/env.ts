@@ -5,10 +5,18 @@ import { z } from 'zod';
 const list = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((item) => item.trim()).filter(Boolean));
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter(Boolean),
+  );
 
 /** Origins exactly as browsers send them: no path, no slash at the end, no default port. */
-const origins = list.refine((items) => items.every(isOrigin), 'must be origins such as https://portal.acme.com');
+const origins = list.refine(
+  (items) => items.every(isOrigin),
+  'must be origins such as https://portal.acme.com',
+);
 
 function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.parse(text)?.origin === text;
@@ -18,45 +26,47 @@ function isOrigin(text: string): boolean {
 const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
 
 /** Every setting, as .env.example explains them. */
-export const envSchema = z.object({
-  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
-  HOST: z.string().default('127.0.0.1'),
-  PORT: z.coerce.number().int().min(0).max(65535).default(3000),
-  /** Public base URL, shown in the documentation. */
-  PUBLIC_URL: z.url().optional(),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  /** For LISTEN, which needs a session of its own where DATABASE_URL goes through a transaction pooler. */
-  DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
-  DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
-  /** Milliseconds until a connection or a query that got no answer is given up, with a 503. */
-  DATABASE_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
-  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
-  /** Addresses (CIDR) of proxies whose X-Forwarded-For is believed; none by default. */
-  TRUST_PROXY: list,
-  /** Tags that name a product: they join a contact's `products`. */
-  PORTAL_PRODUCTS: list,
-  /** Issuer of portal tokens; PUBLIC_URL if absent. */
-  JWT_ISSUER: z.string().min(1).optional(),
-  JWT_AUDIENCE: z.string().min(1).default('portal'),
-  /** Signs portal tokens with HS256 instead of ES256, for portals that verify with a shared secret. */
-  JWT_SECRET: z.string().min(32).optional(),
-  ACCESS_TOKEN_SECONDS: z.coerce.number().int().min(30).max(3600).default(900),
-  /** Seals signing keys and derives links, codes and refresh tokens. */
-  PORTAL_SECRET: z.string().min(32).default(DEVELOPMENT_SECRET),
-  /** Origins of portal SPAs: where sign-in may lead, who may call with cookies. The first is the default. */
-  PORTAL_ORIGINS: origins,
-  PORTAL_COOKIE_DOMAIN: z.string().optional(),
-  PORTAL_COOKIE_SAMESITE: z.enum(['strict', 'lax', 'none']).default('lax'),
-  /** smtp://user:password@host:port; without it, development prints mail on the console. */
-  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
-  MAIL_FROM: z.string().default('Contacts <no-reply@localhost>'),
-  GOOGLE_ISSUER: z.url().default('https://accounts.google.com'),
-  GOOGLE_CLIENT_ID: z.string().min(1).optional(),
-  GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
-}).refine((env) => !env.GOOGLE_CLIENT_ID === !env.GOOGLE_CLIENT_SECRET, {
-  path: ['GOOGLE_CLIENT_SECRET'],
-  message: 'goes together with GOOGLE_CLIENT_ID: set both or none',
-});
+export const envSchema = z
+  .object({
+    NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+    HOST: z.string().default('127.0.0.1'),
+    PORT: z.coerce.number().int().min(0).max(65535).default(3000),
+    /** Public base URL, shown in the documentation. */
+    PUBLIC_URL: z.url().optional(),
+    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    /** For LISTEN, which needs a session of its own where DATABASE_URL goes through a transaction pooler. */
+    DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
+    /** Milliseconds until a connection or a query that got no answer is given up, with a 503. */
+    DATABASE_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
+    LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    /** Addresses (CIDR) of proxies whose X-Forwarded-For is believed; none by default. */
+    TRUST_PROXY: list,
+    /** Tags that name a product: they join a contact's `products`. */
+    PORTAL_PRODUCTS: list,
+    /** Issuer of portal tokens; PUBLIC_URL if absent. */
+    JWT_ISSUER: z.string().min(1).optional(),
+    JWT_AUDIENCE: z.string().min(1).default('portal'),
+    /** Signs portal tokens with HS256 instead of ES256, for portals that verify with a shared secret. */
+    JWT_SECRET: z.string().min(32).optional(),
+    ACCESS_TOKEN_SECONDS: z.coerce.number().int().min(30).max(3600).default(900),
+    /** Seals signing keys and derives links, codes and refresh tokens. */
+    PORTAL_SECRET: z.string().min(32).default(DEVELOPMENT_SECRET),
+    /** Origins of portal SPAs: where sign-in may lead, who may call with cookies. The first is the default. */
+    PORTAL_ORIGINS: origins,
+    PORTAL_COOKIE_DOMAIN: z.string().optional(),
+    PORTAL_COOKIE_SAMESITE: z.enum(['strict', 'lax', 'none']).default('lax'),
+    /** smtp://user:password@host:port; without it, development prints mail on the console. */
+    SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+    MAIL_FROM: z.string().default('Contacts <no-reply@localhost>'),
+    GOOGLE_ISSUER: z.url().default('https://accounts.google.com'),
+    GOOGLE_CLIENT_ID: z.string().min(1).optional(),
+    GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
+  })
+  .refine((env) => !env.GOOGLE_CLIENT_ID === !env.GOOGLE_CLIENT_SECRET, {
+    path: ['GOOGLE_CLIENT_SECRET'],
+    message: 'goes together with GOOGLE_CLIENT_ID: set both or none',
+  });
 
 export type Env = z.output<typeof envSchema>;
 

@@ -91,7 +91,8 @@ export class ContactsService {
 
   /** @throws ApiError 403 for an administrator whose role or access was withdrawn a moment ago. */
   private async requireStillAdmin(caller: Caller, db: Queryable): Promise<void> {
-    if (isCompanyAdmin(caller) && !(await this.contacts.lockAsAdmin(caller, db))) throw new ApiError('forbidden');
+    if (isCompanyAdmin(caller) && !(await this.contacts.lockAsAdmin(caller, db)))
+      throw new ApiError('forbidden');
   }
 
   private async recordAccess(
@@ -103,8 +104,10 @@ export class ContactsService {
   ): Promise<void> {
     const audit = this.audit.within(db);
     const role = after.portal_role;
-    if (before.portal_access < after.portal_access) await audit.recordBy(caller, 'portal_access_granted', id, { role });
-    else if (before.portal_access > after.portal_access) await audit.recordBy(caller, 'portal_access_withdrawn', id);
+    if (before.portal_access < after.portal_access)
+      await audit.recordBy(caller, 'portal_access_granted', id, { role });
+    else if (before.portal_access > after.portal_access)
+      await audit.recordBy(caller, 'portal_access_withdrawn', id);
     else if (before.portal_role !== role && after.portal_access === 1) {
       await audit.recordBy(caller, 'portal_role_changed', id, { from: before.portal_role, to: role });
     }
@@ -127,5 +130,7 @@ const NO_ACCESS: PortalAccess = { portal_access: 0, portal_role: null };
 
 /** A backend's write that compares nothing and leaves access alone needs no transaction of its own. */
 function isOneStatement(caller: Caller, dto: PatchContactDto, ifMatch?: string): boolean {
-  return caller.kind === 'key' && ifMatch === undefined && !('portal_access' in dto) && !('portal_role' in dto);
+  return (
+    caller.kind === 'key' && ifMatch === undefined && !('portal_access' in dto) && !('portal_role' in dto)
+  );
 }

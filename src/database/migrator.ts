@@ -190,5 +190,7 @@ async function record(
 }
 
 async function appliedIn(client: Client): Promise<AppliedMigration[]> {
-  return appliedMigrations({ query: async (sql, parameters) => (await client.query<object>(sql, parameters)).rows });
+  return appliedMigrations({
+    query: async (sql, parameters) => (await client.query<object>(sql, parameters)).rows,
+  });
 }

@@ -11,7 +11,9 @@ export async function requireSchema(url: string): Promise<void> {
     throw new Error(unreachable(url, error as Error), { cause: error });
   }
   try {
-    const refusal = schemaRefusal(await checkSchema({ query: async (sql) => (await client.query<object>(sql)).rows }));
+    const refusal = schemaRefusal(
+      await checkSchema({ query: async (sql) => (await client.query<object>(sql)).rows }),
+    );
     if (refusal) throw new Error(refusal);
   } finally {
     await client.end();

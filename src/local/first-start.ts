@@ -27,11 +27,9 @@ export async function prepareFirstStart(app: INestApplicationContext): Promise<s
 
 /** E-mail address of a contact to try the portal demo with; null if nobody may sign in. */
 export async function findSampleVisitor(app: INestApplicationContext): Promise<string | null> {
-  const [contact] = await app
-    .get(DataSource)
-    .query<{ email: string }[]>(
-      `SELECT email FROM contact WHERE portal_access = 1 AND portal_role = 'client_admin'
+  const [contact] = await app.get(DataSource).query<{ email: string }[]>(
+    `SELECT email FROM contact WHERE portal_access = 1 AND portal_role = 'client_admin'
        ORDER BY created_at, id LIMIT 1`,
-    );
+  );
   return contact?.email ?? null;
 }

@@ -33,7 +33,9 @@ export class AccessTokens {
       .setIssuedAt()
       .setExpirationTime(`${accessTokenSeconds}s`);
     if (sharedSecret) {
-      return token.setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(new TextEncoder().encode(sharedSecret));
+      return token
+        .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+        .sign(new TextEncoder().encode(sharedSecret));
     }
     const { kid, key } = await this.keys.signer();
     return token.setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid }).sign(key);

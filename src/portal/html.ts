@@ -2,7 +2,13 @@
 import type { FastifyReply } from 'fastify';
 
 export function escapeHtml(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  const entities: Record<string, string> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
@@ -32,7 +38,10 @@ export interface PageContent {
 }
 
 /** Sends a page that no other site may frame, no cache keep, and no link leak from. */
-export function sendPage(reply: FastifyReply, { title, body, status = 200, formTargets = [] }: PageContent): void {
+export function sendPage(
+  reply: FastifyReply,
+  { title, body, status = 200, formTargets = [] }: PageContent,
+): void {
   const policy = [
     `default-src 'none'`,
     `style-src 'unsafe-inline'`,
@@ -40,17 +49,14 @@ export function sendPage(reply: FastifyReply, { title, body, status = 200, formT
     `frame-ancestors 'none'`,
     `base-uri 'none'`,
   ].join('; ');
-  void reply
-    .status(status)
-    .headers({
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': policy,
-      'cache-control': 'no-store',
-      // Not no-referrer: under it browsers send `Origin: null` with the form.
-      'referrer-policy': 'same-origin',
-      'x-content-type-options': 'nosniff',
-    })
-    .send(`<!doctype html>
+  void reply.status(status).headers({
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': policy,
+    'cache-control': 'no-store',
+    // Not no-referrer: under it browsers send `Origin: null` with the form.
+    'referrer-policy': 'same-origin',
+    'x-content-type-options': 'nosniff',
+  }).send(`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

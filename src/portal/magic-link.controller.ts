@@ -9,7 +9,13 @@ import { ApiError } from '../common/errors.js';
 import { type Ok, ok } from '../common/page.js';
 import { sendPage } from './html.js';
 import { confirmPage, expiredPage } from './magic-link-pages.js';
-import { MagicLinkQuery, RequestMagicLinkDto, RequestedMagicLink, SignedIn, VerifyMagicLinkDto } from './magic-link.dto.js';
+import {
+  MagicLinkQuery,
+  RequestMagicLinkDto,
+  RequestedMagicLink,
+  SignedIn,
+  VerifyMagicLinkDto,
+} from './magic-link.dto.js';
 import { MagicLinksService } from './magic-links.service.js';
 import { PortalSettings } from './portal-settings.js';
 import { SessionCookies } from './session-cookies.js';
@@ -29,10 +35,15 @@ export class MagicLinkController {
   @HttpCode(202)
   @Public()
   @Header('cache-control', 'no-store')
-  @AnswersAccepted('Ask for a sign-in link by mail; the answer is the same for every address', RequestedMagicLink, [
-    'too_many_requests',
-  ])
-  async request(@Body() dto: RequestMagicLinkDto, @Req() request: FastifyRequest): Promise<Ok<RequestedMagicLink>> {
+  @AnswersAccepted(
+    'Ask for a sign-in link by mail; the answer is the same for every address',
+    RequestedMagicLink,
+    ['too_many_requests'],
+  )
+  async request(
+    @Body() dto: RequestMagicLinkDto,
+    @Req() request: FastifyRequest,
+  ): Promise<Ok<RequestedMagicLink>> {
     return ok({ request_id: await this.links.request(dto, visitorOf(request)) });
   }
 
@@ -49,7 +60,9 @@ export class MagicLinkController {
   @HttpCode(200)
   @Public()
   @Header('cache-control', 'no-store')
-  @AnswersOk('Sign in by the token of the link, or by the code of the same mail', SignedIn, ['sign_in_failed'])
+  @AnswersOk('Sign in by the token of the link, or by the code of the same mail', SignedIn, [
+    'sign_in_failed',
+  ])
   async verify(
     @Body() proof: VerifyMagicLinkDto,
     @Req() request: FastifyRequest,

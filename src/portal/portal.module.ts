@@ -41,7 +41,11 @@ import { SigningKeysService } from './signing-keys.service.js';
     SigningKeysRepository,
     SigningKeysService,
     { provide: PortalSettings, inject: [ENV], useFactory: (env: Env) => new PortalSettings(env) },
-    { provide: GoogleProvider, inject: [ENV], useFactory: (env: Env) => new GoogleProvider(googleSettings(env)) },
+    {
+      provide: GoogleProvider,
+      inject: [ENV],
+      useFactory: (env: Env) => new GoogleProvider(googleSettings(env)),
+    },
     { provide: Secrets, inject: [ENV], useFactory: (env: Env) => new Secrets(env.PORTAL_SECRET) },
   ],
 })

@@ -29,7 +29,10 @@ export class SessionController {
   @HttpCode(200)
   @Public()
   @Header('cache-control', 'no-store')
-  @AnswersOk('Exchange the refresh cookie for a new access token', TokenView, ['unauthenticated', 'forbidden'])
+  @AnswersOk('Exchange the refresh cookie for a new access token', TokenView, [
+    'unauthenticated',
+    'forbidden',
+  ])
   async refresh(
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,

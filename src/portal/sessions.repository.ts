@@ -64,7 +64,9 @@ export class SessionsRepository {
         const [session] = await db.query<PortalSession[]>(END_ONE, [token.session_id, 'refresh_reuse']);
         return session ? { outcome: 'reused', session } : { outcome: 'refused' };
       }
-      await db.query('UPDATE refresh_token SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL', [tokenHash]);
+      await db.query('UPDATE refresh_token SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL', [
+        tokenHash,
+      ]);
       await db.query(
         'INSERT INTO refresh_token (token_hash, session_id) VALUES ($1, $2) ON CONFLICT (token_hash) DO NOTHING',
         [successorHash, token.session_id],
@@ -98,11 +100,7 @@ export class SessionsRepository {
   }
 
   /** Ends living sessions of a contact: one, all but one, or all. Answers their ids. */
-  async end(
-    contactId: string,
-    which: { only?: string; except?: string },
-    reason: string,
-  ): Promise<string[]> {
+  async end(contactId: string, which: { only?: string; except?: string }, reason: string): Promise<string[]> {
     const rows = await this.db.query<{ id: string }[]>(
       `WITH ended AS (
          UPDATE portal_session s SET ended_at = now(), end_reason = $4

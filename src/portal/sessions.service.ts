@@ -77,7 +77,9 @@ export class SessionsService {
 
   /** The contact's living sessions, the most recently used first. */
   async list(caller: PortalCaller): Promise<SessionView[]> {
-    return (await this.sessions.listAlive(caller.contactId)).map((session) => view(session, caller.sessionId));
+    return (await this.sessions.listAlive(caller.contactId)).map((session) =>
+      view(session, caller.sessionId),
+    );
   }
 
   /** @throws ApiError 404 for a session that is not the caller's own, or has ended. */
@@ -100,7 +102,8 @@ export class SessionsService {
     visitor: Visitor,
   ): Promise<number> {
     const ended = await this.sessions.end(contactId, which, 'signed_out');
-    for (const session of ended) await this.audit.record('sign_out', { kind: 'contact', id: contactId }, visitor, { session });
+    for (const session of ended)
+      await this.audit.record('sign_out', { kind: 'contact', id: contactId }, visitor, { session });
     return ended.length;
   }
 

@@ -40,6 +40,13 @@ async function issue(): Promise<{ id: string; key: string }> {
 const statusElsewhere = async (key: string): Promise<number> =>
   (await fetch(`${elsewhere}/api/contacts`, { headers: { 'x-sm-key': key } })).status;
 
+/** Resolves when both processes are sure to hear of changes, and so use what they remember. */
+async function bothListen(): Promise<void> {
+  const listening = `SELECT pid FROM pg_stat_activity
+    WHERE application_name = 'contacts-listen' AND datname = current_database() AND query = 'SELECT 1'`;
+  while ((await service.sql(listening)).length < 2) await new Promise(setImmediate);
+}
+
 test('a key that was verified once costs no query', async () => {
   const { key } = await issue();
   const client = service.as({ 'x-sm-key': key });
@@ -93,6 +100,7 @@ describe('another process refuses a key within a second of its end,', () => {
     ],
   ];
   test.each(endings)('%s', async (_case, end) => {
+    await bothListen();
     const { id, key } = await issue();
     expect(await statusElsewhere(key)).toBe(200);
     await end(id);
