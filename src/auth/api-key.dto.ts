@@ -33,6 +33,8 @@ export class CreateApiKeyDto {
 }
 
 export class RotateApiKeyDto {
+  static readonly bodyOptional = true;
+
   @NumberBetween({
     min: 0,
     max: 30 * DAY,

@@ -26,7 +26,7 @@ function inputForCaller<T extends object>(
 ): ParameterDecorator {
   const Input = createParamDecorator((_data, context): T => {
     const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
-    return parseInput(Dto, request[kind] ?? {}, kind, rules(request.user));
+    return parseInput(Dto, request[kind], kind, rules(request.user));
   });
   return (target, method, index) => {
     Input()(target, method, index);

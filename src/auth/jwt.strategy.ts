@@ -5,6 +5,7 @@ import { PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { type CryptoKey, type JWTHeaderParameters, exportSPKI, jwtVerify } from 'jose';
 import { Strategy } from 'passport-jwt';
+import { isId } from '../common/ids.js';
 import { bearerToken } from './api-key.strategy.js';
 import type { PortalCaller } from './caller.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
@@ -25,8 +26,12 @@ export const JWT_SETTINGS = Symbol('JWT_SETTINGS');
 const SKEW = 5;
 
 interface Claims {
-  sub: string;
-  sid: string;
+  sub: unknown;
+  sid: unknown;
+}
+
+function isSessionId(value: unknown): value is string {
+  return typeof value === 'string' && /^ses_\w{1,40}$/.test(value);
 }
 
 @Injectable()
@@ -53,8 +58,8 @@ export class JwtStrategy extends PassportStrategy(Strategy, JWT_STRATEGY) {
   }
 
   /** Session, access, role and company are read anew, so that withdrawing them takes effect on the next request. */
-  validate({ sub, sid }: Claims): Promise<PortalCaller | null> {
-    return this.callers.find(sub, sid);
+  async validate({ sub, sid }: Claims): Promise<PortalCaller | null> {
+    return isId('ct', sub) && isSessionId(sid) ? this.callers.find(sub, sid) : null;
   }
 }
 

@@ -157,6 +157,11 @@ export const ERROR_SCHEMA: SchemaObject = {
 /** Marks a route that reads its query parameters by a decorator of ours. */
 export const READS_QUERY = 'reads-query';
 
+/** A route whose parameters are not ours to name, and so not refused. */
+export function ReadsAnyQuery(): MethodDecorator {
+  return SetMetadata(READS_QUERY, true);
+}
+
 /** What a parameter, other than a property, says beside its schema. */
 const BESIDE_SCHEMA = new Set(['required', 'isArray', 'description', 'allowEmptyValue']);
 

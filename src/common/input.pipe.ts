@@ -5,13 +5,16 @@ import { ApiError, type Fault } from './errors.js';
 import { RULE, type RuleFault } from './rule.js';
 import { nearest } from './suggest.js';
 
-/** The global pipe: turns a body or query string into its DTO or throws the 400 that lists every fault. */
+/**
+ * The global pipe: turns a body or query string into its DTO or throws the 400 that lists every fault.
+ * A DTO with a static `bodyOptional` takes no body at all for {}.
+ */
 @Injectable()
 export class InputPipe implements PipeTransform {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if ((type !== 'body' && type !== 'query') || !metatype) return value;
-    // Some bodies have nothing that must be said: none at all is then as good as {}.
-    return parseInput(metatype as Type<object>, value ?? {}, type);
+    const given = value === undefined && 'bodyOptional' in metatype ? {} : value;
+    return parseInput(metatype as Type<object>, given, type);
   }
 }
 
@@ -33,6 +36,9 @@ export function parseInput<T extends object>(
   kind: 'body' | 'query',
   { without = [], judge = () => [] }: InputRules<T> = {},
 ): T {
+  if (value === undefined) {
+    throw new ApiError('invalid_json', { message: 'The body is empty; send a JSON object.' });
+  }
   if (!isPlainObject(value)) {
     throw new ApiError('invalid_request', { message: 'The body must be a JSON object.' });
   }

@@ -3,7 +3,7 @@ import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiExcludeEndpoint, ApiOperation, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/access.decorator.js';
-import { AnswersErrors } from '../common/api-docs.js';
+import { AnswersErrors, ReadsAnyQuery } from '../common/api-docs.js';
 import { type Attempt, GoogleAttempts } from './google-attempts.js';
 import { refusalPage } from './google-pages.js';
 import { GoogleRefusal } from './google-refusal.js';
@@ -57,6 +57,7 @@ export class GoogleController {
   /** Google adds parameters as it likes, so its query is no DTO. */
   @Get('callback')
   @Public()
+  @ReadsAnyQuery()
   @ApiExcludeEndpoint()
   async callback(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const query = new URL(request.url, this.settings.publicUrl).searchParams;

@@ -1,3 +1,4 @@
+// The public signing keys, for portals that verify tokens themselves.
 import { Controller, Get, Header } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { JWK } from 'jose';

@@ -8,6 +8,8 @@ export const LOGOUT_SCOPES = ['this', 'others', 'all'] as const;
 export type LogoutScope = (typeof LOGOUT_SCOPES)[number];
 
 export class LogoutDto {
+  static readonly bodyOptional = true;
+
   @OneOf(LOGOUT_SCOPES, { description: 'Which of the contact’s sessions end; default this.' })
   scope?: LogoutScope;
 }

@@ -155,25 +155,6 @@ describe('what is hidden is answered exactly like what does not exist:', () => {
   );
 });
 
-describe('for now', () => {
-  test.each([
-    ['post', '/api/contacts'],
-    ['get', '/api/companies'],
-    ['post', '/api/companies'],
-    ['get', '/api/keys'],
-    ['post', '/api/keys'],
-  ] as const)('%s %s is closed to portal users', async (method, path) => {
-    const response = method === 'get' ? await portal.get(path) : await portal.post(path, {});
-    expect([response.status, response.body.error.code]).toEqual([403, 'forbidden']);
-  });
-
-  test('patching a contact, even oneself, is closed to portal users', async () => {
-    for (const id of [jane, colleague, foreign]) {
-      expect((await portal.patch(`/api/contacts/${id}`, { first_name: 'X' })).status).toBe(403);
-    }
-  });
-});
-
 /** A failure with its own name taken out, and the hint, which is the visible name nearest to that name. */
 function modulo(body: { error: { request_id?: string } }, name: string): unknown {
   const { request_id: _, ...error } = body.error;

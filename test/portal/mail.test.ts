@@ -112,6 +112,7 @@ describe('addresses that are meant to reach somebody else', () => {
     ['a full-width letter in the local part', (email: string) => email.replace('p', 'ｐ')],
     ['a dotless i that grows up to I', (email: string) => `ı${email}`],
     ['an invisible character', (email: string) => email.replace('@', '\u200b@')],
+    ['a quoted local part', (email: string) => `"${email}"@evil.test`],
     ['a source route', (email: string) => `@evil.test:${email}`],
     ['a percent sign route', (email: string) => `${email.replace('@', '%')}@`],
   ])('%s is refused', async (_case, spoil) => {
@@ -123,7 +124,6 @@ describe('addresses that are meant to reach somebody else', () => {
 
   test.each([
     ['a Cyrillic look-alike in the domain', (email: string) => email.replace('acme', 'аcme')],
-    ['a quoted local part', (email: string) => `"${email}"@evil.test`],
     ['a plus tag', (email: string) => email.replace('@', '+evil@')],
     ['a trailing subdomain', (email: string) => `${email}.evil.test`],
   ])('%s is another address, and nobody’s', async (_case, spoil) => {
