@@ -40,6 +40,30 @@ export default {
       { path: '^src/', pathNot: '^src/(contacts|companies|auth|common|config)/' },
     ),
     forbid(
+      'portal-knows-contacts-mail-and-auth-only',
+      'Signing in is for contacts, by mail.',
+      { path: '^src/portal/' },
+      { path: '^src/', pathNot: '^src/(portal|contacts|mail|auth|common|config)/' },
+    ),
+    forbid(
+      'audit-knows-auth-only',
+      'It reads what others wrote down.',
+      { path: '^src/audit/' },
+      { path: '^src/', pathNot: '^src/(audit|auth|common|config)/' },
+    ),
+    forbid(
+      'mail-knows-no-feature',
+      'What a mail says is the business of whoever sends it.',
+      { path: '^src/mail/' },
+      { path: '^src/', pathNot: '^src/(mail|common|config)/' },
+    ),
+    forbid(
+      'cli-is-for-entry-points',
+      'Commands are called from the command line alone.',
+      { path: '^src/', pathNot: [COMPOSITION, '^src/cli/'] },
+      { path: '^src/cli/' },
+    ),
+    forbid(
       'health-knows-database-and-auth-only',
       'Readiness is a question about the schema.',
       { path: '^src/health/' },
@@ -65,8 +89,8 @@ export default {
     ),
     forbid(
       'a-feature-keeps-its-repository',
-      'Other modules see its service and types.',
-      { path: '^src/([^/]+)/', pathNot: '^src/(common|config|database|local)/' },
+      'Other modules see its service and types; commands work without the application, and compose what they need.',
+      { path: '^src/([^/]+)/', pathNot: '^src/(common|config|database|local|cli)/' },
       { path: String.raw`^src/([^/]+)/[^/]+\.repository\.ts$`, pathNot: '^src/$1/' },
     ),
     forbid(

@@ -1,4 +1,5 @@
 # The service with production dependencies only. Migrations: the same image with `node dist/migrate.js up`.
+# Every command needs DATABASE_URL, PUBLIC_URL and PORTAL_SECRET; .env.example explains them.
 
 FROM node:24-slim AS build
 WORKDIR /app

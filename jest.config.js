@@ -8,6 +8,7 @@ export default {
   setupFiles: ['<rootDir>/test/support/jest-setup.ts'],
   globalSetup: '<rootDir>/test/support/global-setup.mts',
   globalTeardown: '<rootDir>/test/support/global-teardown.mts',
-  maxWorkers: 2,
+  // More than cores: many tests wait for processes, mails and locks.
+  maxWorkers: '150%',
   testTimeout: 15_000,
 };

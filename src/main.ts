@@ -2,6 +2,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp } from './app.setup.js';
 import { DEMO_PATH, type Env, loadEnv } from './config/env.js';
+import { installQueues } from './mail/install-queues.js';
 import { Migrator } from './database/migrator.js';
 import { requireSchema } from './database/require-schema.js';
 import { banner } from './local/banner.js';
@@ -19,7 +20,10 @@ async function start(given: Env): Promise<void> {
   const database = await openServiceDatabase(given);
   try {
     const env = { ...given, DATABASE_URL: database.url };
-    if (database.embedded) await new Migrator({ url: database.url, log: () => {} }).up();
+    if (database.embedded) {
+      await new Migrator({ url: database.url, log: () => {} }).up();
+      await installQueues(database.url);
+    }
     await requireSchema(database.url);
     const app = await createApp(env);
     const key = database.embedded ? await prepareFirstStart(app) : null;

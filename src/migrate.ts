@@ -7,6 +7,7 @@ import { type Drift, findDrift } from './database/drift.js';
 import { isMigrationName, writeMigration } from './database/generate.js';
 import { isUpToDate, statusText } from './database/migration-status.js';
 import { Migrator } from './database/migrator.js';
+import { installQueues } from './mail/install-queues.js';
 import { openDatabase } from './local/local-database.js';
 
 const USAGE = `Usage: npx nest start migrate -- <command>     (in the image: node dist/migrate.js <command>)
@@ -60,6 +61,7 @@ async function main(args: string[]): Promise<number> {
       switch (command) {
         case 'up':
           await migrator.up({ dryRun: values['dry-run'], to: values.to });
+          if (!values['dry-run']) await installQueues(url);
           return 0;
         case 'down':
           await migrator.down({ dryRun: values['dry-run'], steps: Number(values.steps ?? 1) });

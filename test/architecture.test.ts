@@ -47,7 +47,9 @@ describe('rules of the layers', () => {
       );
       expect(reading.length).toBeGreaterThan(2);
       for (const { method, given } of reading)
-        expect({ name, method, given }).toMatchObject({ given: expect.stringMatching(/^(_?caller|\{.*\}): (Key|Portal)?Caller/) });
+        expect({ name, method, given }).toMatchObject({
+          given: expect.stringMatching(/^(_?caller|\{.*\}): (Key|Portal)?Caller/),
+        });
     }
   });
 

@@ -3,6 +3,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, mkdir, rm, symlink } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,8 +15,16 @@ import { type Finished, printed } from './support/process.js';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DOCKERFILE = readFileSync(join(ROOT, 'Dockerfile'), 'utf8').replaceAll(/\\\n\s*/g, '');
 const [, BUILD_STAGE = '', IMAGE_STAGE = ''] = DOCKERFILE.split(/^FROM .*$/m);
-/** The packages are links, and must find each other beside the link, not where it leads. */
-const SETTINGS = { DATABASE_URL: '', DATABASE_DIRECT_URL: '', NODE_OPTIONS: '--preserve-symlinks' };
+const SETTINGS = {
+  DATABASE_URL: '',
+  DATABASE_DIRECT_URL: '',
+  JWT_ISSUER: '',
+  PUBLIC_URL: 'http://127.0.0.1:3000',
+  PORTAL_SECRET: 'a secret of this test, and of nothing else',
+  // The packages are links, and must find each other beside the link, not where it leads.
+  NODE_OPTIONS: '--preserve-symlinks',
+};
+const ELSEWHERE = 'postgres://contacts@127.0.0.1:1/contacts';
 
 let workshop: string;
 let image: string;
@@ -47,6 +56,14 @@ test.each([
     { DATABASE_URL: 'postgres://contacts:change-me@127.0.0.1/contacts' },
     'DATABASE_URL: still a placeholder',
   ],
+  ['without a secret', { DATABASE_URL: ELSEWHERE, PORTAL_SECRET: '' }, 'PORTAL_SECRET: still a placeholder'],
+  [
+    'with the secret of .env.example',
+    { DATABASE_URL: ELSEWHERE, PORTAL_SECRET: 'placeholder-for-development-only-never-in-production' },
+    'PORTAL_SECRET: still a placeholder',
+  ],
+  ['with a short secret', { DATABASE_URL: ELSEWHERE, PORTAL_SECRET: 'short' }, 'PORTAL_SECRET: '],
+  ['without a public URL', { DATABASE_URL: ELSEWHERE, PUBLIC_URL: '' }, 'PUBLIC_URL: required in production'],
   [
     'and names what is missing when told to run on an embedded database',
     { NODE_ENV: 'development' },
@@ -58,6 +75,18 @@ test.each([
   expect(stderr).toContain(message);
 });
 
+test.each(['migrate.js status', 'cli.js keys list'])(
+  '%s refuses the placeholder secret, too',
+  async (line) => {
+    const { code, stderr } = await run(['node', ...`dist/${line}`.split(' ')], {
+      DATABASE_URL: database.url,
+      PORTAL_SECRET: '',
+    });
+    expect(code).toBe(1);
+    expect(stderr).toContain('PORTAL_SECRET: still a placeholder');
+  },
+);
+
 test('it migrates, issues a key, serves, and tells its health', async () => {
   const settings = { DATABASE_URL: database.url };
   expect(await run(['node', 'dist/main.js'], settings)).toMatchObject({
@@ -68,14 +97,18 @@ test('it migrates, issues a key, serves, and tells its health', async () => {
   const issue = ['node', 'dist/cli.js', 'keys', 'create', '--name', 'test', '--scopes', 'contacts:read'];
   const { stdout: key } = await run(issue, settings);
 
-  const service = start(command('CMD'), { ...settings, HOST: '127.0.0.1', PORT: '0' });
-  const banner = await printed(service, /running at (\S+)[\s\S]*curl/);
-  const url = /running at (\S+)/.exec(banner)?.[1] ?? '';
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const service = start(command('CMD'), { ...settings, HOST: '127.0.0.1', PORT: port, PUBLIC_URL: url });
+  expect(await printed(service, /running at (\S+)[\s\S]*curl/)).toContain(`running at ${url}\n`);
   const response = await fetch(`${url}/api/contacts`, { headers: { 'x-sm-key': key.trim() } });
   expect([response.status, await response.json()]).toEqual([200, expect.objectContaining({ ok: true })]);
   expect((await fetch(`${url}/docs`)).status).toBe(200);
+  expect((await fetch(`${url}/portal-demo/`)).status).toBe(404);
+  const keySet = await fetch(`${url}/.well-known/jwks.json`);
+  expect(await keySet.json()).toMatchObject({ keys: [{ alg: 'ES256' }, { alg: 'ES256' }] });
 
-  const health = { PORT: new URL(url).port };
+  const health = { PORT: port };
   expect(await run(command('HEALTHCHECK'), health)).toMatchObject({ code: 0 });
   const ended = once(service, 'exit');
   service.kill('SIGTERM');
@@ -166,6 +199,15 @@ function start([program = '', ...args]: string[], settings: Record<string, strin
 function run([program = '', ...args]: string[], settings: Record<string, string>): Promise<Finished> {
   expect(program).toBe('node');
   return finished(process.execPath, args, { cwd: image, env: environment(settings) });
+}
+
+async function freePort(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return String(port);
 }
 
 function finished(program: string, args: string[], options: object): Promise<Finished> {

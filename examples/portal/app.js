@@ -78,7 +78,7 @@ $('sign-out').addEventListener(
   }),
 );
 
-guarded(async () => {
+void guarded(async () => {
   try {
     if (await api.resume()) return await enter();
   } catch (error) {

@@ -3,7 +3,7 @@ import { createSecretKey } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
-import { type CryptoKey, type JWTHeaderParameters, exportSPKI, jwtVerify } from 'jose';
+import { type JWTHeaderParameters, exportSPKI, jwtVerify } from 'jose';
 import { Strategy } from 'passport-jwt';
 import { isId } from '../common/ids.js';
 import { bearerToken } from './api-key.strategy.js';
@@ -88,8 +88,7 @@ async function verifyStrictly(token: string, settings: JwtSettings, keys: Verifi
     return sharedSecret;
   }
   const { key } = await jwtVerify(token, (header: JWTHeaderParameters) => keys.find(header), expected);
-  // A key set only ever answers CryptoKeys.
-  return exportSPKI(key as CryptoKey);
+  return exportSPKI(key);
 }
 
 function algorithmOf({ sharedSecret }: JwtSettings): 'HS256' | 'ES256' {

@@ -12,26 +12,25 @@ import { type Command, type Values, json, table } from './command.js';
 export const keys: Record<string, Command> = {
   create: {
     options: ['name', 'scopes', 'expires-at', 'allowed-cidrs'],
-    run: async ({ db }, values) => `${(await service(db).create(OPERATOR, readCreate(values))).key}\n`,
+    run: async ({ db }, values) => `${(await keysOf(db).create(OPERATOR, readCreate(values))).key}\n`,
   },
   list: {
     options: ['json'],
-    run: async ({ db }, values) => list(service(db), values.json === true),
+    run: async ({ db }, values) => list(keysOf(db), values.json === true),
   },
   rotate: {
     options: ['overlap-seconds'],
     takes: 'the id of one key',
-    run: async ({ db }, values, id) =>
-      `${(await service(db).rotate(OPERATOR, id, readRotate(values))).key}\n`,
+    run: async ({ db }, values, id) => `${(await keysOf(db).rotate(OPERATOR, id, readRotate(values))).key}\n`,
   },
   revoke: {
     options: [],
     takes: 'the id of one key',
-    run: async ({ db }, _values, id) => `Revoked ${(await service(db).revoke(OPERATOR, id)).id}.\n`,
+    run: async ({ db }, _values, id) => `Revoked ${(await keysOf(db).revoke(OPERATOR, id)).id}.\n`,
   },
 };
 
-function service(db: DataSource): ApiKeysService {
+function keysOf(db: DataSource): ApiKeysService {
   return new ApiKeysService(new ApiKeysRepository(db), new AuditLog(db));
 }
 

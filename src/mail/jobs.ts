@@ -8,12 +8,11 @@ import {
 } from '@nestjs/common';
 import { type Job, type JobResult, PgBoss } from 'pg-boss';
 import type { Queryable } from '../common/sql.js';
+import type { QueueName } from './install-queues.js';
 
 /** Connection string for the queue; a direct session. */
 export const JOBS_URL = Symbol('JOBS_URL');
 
-/** Tried again five times, the waits doubling from about two seconds, then kept as failed. */
-const RETRIES = { retryLimit: 5, retryDelay: 2, retryBackoff: true, expireInSeconds: 60 };
 /** Jobs of a batch run side by side and succeed or fail each for itself. */
 const WORK = {
   pollingIntervalSeconds: 0.5,
@@ -28,20 +27,28 @@ type Handler = (data: Record<string, string>) => Promise<void>;
 export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(Jobs.name);
   private readonly boss: PgBoss;
-  private readonly handlers = new Map<string, Handler>();
+  private readonly handlers = new Map<QueueName, Handler>();
 
   constructor(@Inject(JOBS_URL) connectionString: string) {
-    this.boss = new PgBoss({ connectionString, application_name: 'contacts-jobs', max: 3, schedule: false });
+    const name = 'contacts-jobs';
+    // The schema belongs to the migrations.
+    this.boss = new PgBoss({
+      connectionString,
+      application_name: name,
+      max: 3,
+      schedule: false,
+      migrate: false,
+    });
     this.boss.on('error', (error) => this.logger.warn(`The queue has no database: ${error.message}`));
   }
 
   /** Names the handler of a queue; call it from a constructor, before the application starts. */
-  handle(queue: string, handler: Handler): void {
+  handle(queue: QueueName, handler: Handler): void {
     this.handlers.set(queue, handler);
   }
 
   /** Adds a job in the caller's transaction: it exists if and only if that commits. */
-  async send(queue: string, data: Record<string, string>, db: Queryable): Promise<void> {
+  async send(queue: QueueName, data: Record<string, string>, db: Queryable): Promise<void> {
     const executeSql = async (sql: string, values?: unknown[]) => ({
       rows: await db.query<object[]>(sql, values),
     });
@@ -51,7 +58,6 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
   async onApplicationBootstrap(): Promise<void> {
     await this.boss.start();
     for (const [queue, handler] of this.handlers) {
-      await this.boss.createQueue(queue, RETRIES);
       await this.boss.work(queue, WORK, (jobs: Job<Record<string, string>>[]) =>
         Promise.all(jobs.map((job) => this.run(queue, handler, job))),
       );

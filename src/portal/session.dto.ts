@@ -35,7 +35,7 @@ export class WhoAmI {
   @ApiProperty({ ...text, example: 'jane@acme.com' }) email: string | null;
   @ApiProperty({ ...text, example: 'Jane Smith' }) name: string | null;
   @ApiProperty(text) avatar: string | null;
-  @ApiProperty({ anyOf: [{ $ref: '#/components/schemas/SessionCompany' }, { type: 'null' }] } as object)
+  @ApiProperty({ anyOf: [{ $ref: '#/components/schemas/SessionCompany' }, { type: 'null' }] })
   company: SessionCompany | null;
   @ApiProperty({ enum: PORTAL_ROLES }) portal_role: PortalRole;
   @ApiProperty({ type: [String], example: ['crm'] }) products: string[];

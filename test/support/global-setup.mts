@@ -39,6 +39,8 @@ async function makeTemplate(server: TestServer, name: string): Promise<void> {
   await run(server.url, [`CREATE DATABASE ${name} TEMPLATE template0`]);
   const url = Object.assign(new URL(server.url), { pathname: `/${name}` }).href;
   await new Migrator({ url, log: () => {} }).up();
+  const { installQueues } = await import('../../src/mail/install-queues.js');
+  await installQueues(url);
   // A connection to it would keep it from being cloned.
   await run(server.url, [`ALTER DATABASE ${name} IS_TEMPLATE true ALLOW_CONNECTIONS false`]);
 }

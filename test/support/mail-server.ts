@@ -49,7 +49,7 @@ export class MailServer {
             const token = /token=([\w-]+)/.exec(text)?.[1] ?? '';
             const code = /code: (\d{6})/.exec(text)?.[1] ?? '';
             this.received.push({ recipients, content, token, code });
-            done();
+            return done();
           },
           (error: Error) => done(error),
         );

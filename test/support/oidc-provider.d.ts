@@ -19,6 +19,7 @@ declare module 'oidc-provider' {
   }
 
   class Prompt {
+    readonly name: string;
     constructor(info: { name: string; requestable: boolean });
   }
 
@@ -27,7 +28,7 @@ declare module 'oidc-provider' {
     base(): { add(prompt: Prompt, index: number): void };
   };
 
-  export default class Provider {
+  export class Provider {
     constructor(issuer: string, configuration: object);
     readonly Grant: typeof Grant;
     use(middleware: (context: Context, next: () => Promise<void>) => Promise<void>): void;

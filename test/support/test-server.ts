@@ -28,7 +28,7 @@ export async function startTestServer(): Promise<TestServer> {
 async function startContainer(): Promise<TestServer> {
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
   const container = await new PostgreSqlContainer('postgres:18')
-    .withCommand(['postgres', '-c', 'fsync=off', '-c', 'full_page_writes=off'])
+    .withCommand(['postgres', '-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'max_connections=300'])
     .start();
   const stop = async (): Promise<void> => void (await container.stop());
   return { description: 'PostgreSQL 18 in a container', url: container.getConnectionUri(), stop };
@@ -39,7 +39,7 @@ async function startEmbedded(reason: string): Promise<TestServer> {
   await chmod(folder, 0o755); // as root, the server's own user must get in
   const removeFolder = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 3 });
   try {
-    const settings = { fsync: 'off', full_page_writes: 'off' };
+    const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '300' };
     const server = await startEmbeddedDatabase({ directory: join(folder, 'postgres'), settings });
     const stop = async (): Promise<void> => {
       await server.stop();
