@@ -9,6 +9,6 @@ export default {
   globalSetup: '<rootDir>/test/support/global-setup.mts',
   globalTeardown: '<rootDir>/test/support/global-teardown.mts',
   // More than cores: many tests wait for processes, mails and locks.
-  maxWorkers: '150%',
+  maxWorkers: 3,
   testTimeout: 15_000,
 };

@@ -122,7 +122,7 @@ function refuseUnsafe(env: Env): void {
     if (typeof value === 'string' && PLACEHOLDER.test(value)) faults.push(`  ${name}: still a placeholder`);
   }
   if (!env.GOOGLE_ISSUER.startsWith('https:')) faults.push('  GOOGLE_ISSUER: must be https in production');
-  if (!env.JWT_ISSUER && !env.PUBLIC_URL) faults.push('  PUBLIC_URL: required in production');
+  if (!env.PUBLIC_URL) faults.push('  PUBLIC_URL: required in production');
   if (faults.length > 0) throw new Error(`Refusing to start in production:\n${faults.join('\n')}`);
 }
 
