@@ -19,13 +19,13 @@ const SORTS: Record<string, Order> = {
 };
 
 export class CompanyQuery extends PageQuery {
-  @TextParam({ max: 64, description: 'company_type.', example: 'client' })
+  @TextParam({ max: 64, description: 'company_type, e.g. client.' })
   type?: string;
 
   @TextParam({ max: 64 })
   product?: string;
 
-  @TextParam({ max: 64, example: 'active' })
+  @TextParam({ max: 64, description: 'E.g. active.' })
   status?: string;
 
   @TextParam({ max: 100 })
@@ -34,7 +34,6 @@ export class CompanyQuery extends PageQuery {
   @TextParam({
     max: 200,
     description: 'Part of name or domain, whatever its case and accents.',
-    example: 'acme',
   })
   search?: string;
 

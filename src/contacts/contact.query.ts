@@ -19,19 +19,18 @@ import type { ContactField } from './contact.dto.js';
 import { fieldFaults, unknownField, visibleFields } from './contact.fields.js';
 
 export class ContactQuery extends PageQuery {
-  @IdParam('co', { description: 'Contacts of this company.', example: 'co_e5f6g7' })
+  @IdParam('co', { description: 'Contacts of this company, e.g. co_e5f6g7.' })
   company_id?: string;
 
-  @TextParam({ max: 64, description: 'contact_type.', example: 'client' })
+  @TextParam({ max: 64, description: 'contact_type, e.g. client.' })
   type?: string;
 
-  @TextParam({ max: 100, example: 'manual' })
+  @TextParam({ max: 100, description: 'E.g. manual.' })
   source?: string;
 
   @TextParam({
     max: 200,
     description: 'Part of full_name or email, whatever its case and accents.',
-    example: 'jane',
   })
   search?: string;
 
