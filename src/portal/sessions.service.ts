@@ -88,7 +88,7 @@ export class SessionsService {
     if (ended === 0) throw new ApiError('not_found', { message: 'There is no such session.' });
   }
 
-  /** Ends this session, all others, or all, of whoever holds the refresh token; an unknown token ends nothing. */
+  /** Ends the session of the refresh token, its contact's others, or all; an unknown token ends nothing. */
   async logout(refreshToken: string | undefined, scope: LogoutScope, visitor: Visitor): Promise<void> {
     const session = refreshToken ? await this.sessions.findByRefreshToken(hashToken(refreshToken)) : null;
     if (!session) return;
