@@ -1,14 +1,11 @@
 // The migration runner on a real database, with migrations of its own.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { MigrationError } from '../src/database/migration-error.js';
 import type { Migration } from '../src/database/migration.js';
 import { Migrator } from '../src/database/migrator.js';
 import { checkSchema, schemaRefusal } from '../src/database/schema-check.js';
-import { createTestDatabase, type TestDatabase } from './support/database.js';
+import { ScratchDatabase } from './support/scratch-database.js';
 
 const FIRST = '1700000000001-create-a';
 const SECOND = '1700000000002-create-b';
@@ -19,78 +16,73 @@ const table = (name: string): Migration => ({
   down: [`DROP TABLE ${name}`],
 });
 
-let database: TestDatabase;
+let scratch: ScratchDatabase;
 let client: pg.Client;
-let lines: string[];
-const folders: string[] = [];
-
 beforeAll(async () => {
-  database = await createTestDatabase();
-  client = new pg.Client({ connectionString: database.url });
-  await client.connect();
+  scratch = await ScratchDatabase.create();
+  client = scratch.client;
 });
-
-beforeEach(async () => {
-  lines = [];
-  await client.query(`SET client_min_messages = warning; DROP SCHEMA public CASCADE; CREATE SCHEMA public`);
-});
-
-afterAll(async () => {
-  await client.end();
-  await database.drop();
-  for (const folder of folders) await rm(folder, { recursive: true });
-});
+beforeEach(() => scratch.clear());
+afterAll(() => scratch.drop());
 
 describe('up', () => {
   it('applies what is pending, in order and once', async () => {
-    const migrator = await migratorOf({ [SECOND]: table('b'), [FIRST]: table('a') });
+    const migrator = await scratch.migratorOf({ [SECOND]: table('b'), [FIRST]: table('a') });
     expect(await migrator.up()).toEqual([FIRST, SECOND]);
-    expect(await tables()).toEqual(['a', 'b', 'migration']);
-    expect(lines).toEqual([
+    expect(await scratch.tables()).toEqual(['a', 'b', 'migration']);
+    expect(scratch.lines).toEqual([
       expect.stringMatching(/^Applied 1700000000001-create-a in \d+ ms$/),
       expect.stringMatching(/^Applied 1700000000002-create-b in \d+ ms$/),
     ]);
     expect(await migrator.up()).toEqual([]);
-    expect(lines.at(-1)).toBe('Nothing to apply.');
+    expect(scratch.lines.at(-1)).toBe('Nothing to apply.');
   });
 
   it('stops after the migration named by `to`', async () => {
-    const migrator = await migratorOf({ [FIRST]: table('a'), [SECOND]: table('b'), [THIRD]: table('c') });
+    const migrator = await scratch.migratorOf({
+      [FIRST]: table('a'),
+      [SECOND]: table('b'),
+      [THIRD]: table('c'),
+    });
     expect(await migrator.up({ to: SECOND })).toEqual([FIRST, SECOND]);
     await expect(migrator.up({ to: 'missing' })).rejects.toThrow('No migration is named missing.');
   });
 
   it('prints the SQL of a dry run and writes nothing', async () => {
-    const migrator = await migratorOf({ [FIRST]: table('a') });
+    const migrator = await scratch.migratorOf({ [FIRST]: table('a') });
     expect(await migrator.up({ dryRun: true })).toEqual([FIRST]);
-    expect(lines.join('\n')).toContain('CREATE TABLE a ();');
-    expect(await tables()).toEqual([]);
+    expect(scratch.lines.join('\n')).toContain('CREATE TABLE a ();');
+    expect(await scratch.tables()).toEqual([]);
   });
 
   it('rolls a failing migration back whole and keeps the earlier ones', async () => {
     const broken = { up: ['CREATE TABLE b ()', 'CREATE TABLE c (x nonsense)'], down: ['DROP TABLE b'] };
-    const migrator = await migratorOf({ [FIRST]: table('a'), [SECOND]: broken, [THIRD]: table('d') });
+    const migrator = await scratch.migratorOf({ [FIRST]: table('a'), [SECOND]: broken, [THIRD]: table('d') });
     const error = await migrator.up().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(MigrationError);
     expect((error as MigrationError).message).toBe(
       `${SECOND} (up) failed and was rolled back.\n\nStatement 2 of 2:\nCREATE TABLE c (x nonsense)\n\n` +
         'PostgreSQL: type "nonsense" does not exist (42704)',
     );
-    expect(await tables()).toEqual(['a', 'migration']);
+    expect(await scratch.tables()).toEqual(['a', 'migration']);
     expect((await migrator.status()).pending).toEqual([SECOND, THIRD]);
   });
 
   it('refuses when an applied migration has changed', async () => {
-    await (await migratorOf({ [FIRST]: table('a') })).up();
-    const migrator = await migratorOf({ [FIRST]: table('changed'), [SECOND]: table('b') });
+    await (await scratch.migratorOf({ [FIRST]: table('a') })).up();
+    const migrator = await scratch.migratorOf({ [FIRST]: table('changed'), [SECOND]: table('b') });
     await expect(migrator.up()).rejects.toThrow(`Changed after it was applied: ${FIRST}.`);
     expect(await migrator.status()).toMatchObject({ changed: [FIRST], pending: [SECOND] });
-    expect(await tables()).toEqual(['a', 'migration']);
+    expect(await scratch.tables()).toEqual(['a', 'migration']);
   });
 
   it('applies a migration merged late, and status tells it apart', async () => {
-    await (await migratorOf({ [SECOND]: table('b') })).up();
-    const migrator = await migratorOf({ [FIRST]: table('a'), [SECOND]: table('b'), [THIRD]: table('c') });
+    await (await scratch.migratorOf({ [SECOND]: table('b') })).up();
+    const migrator = await scratch.migratorOf({
+      [FIRST]: table('a'),
+      [SECOND]: table('b'),
+      [THIRD]: table('c'),
+    });
     expect((await migrator.status()).migrations.map(({ state, late }) => [state, late])).toEqual([
       ['pending', true],
       ['applied', false],
@@ -102,28 +94,16 @@ describe('up', () => {
 
   it('runs each migration once when two runs meet', async () => {
     const slow = { up: ['SELECT pg_sleep(0.5)', 'CREATE TABLE a ()'], down: ['DROP TABLE a'] };
-    const migrator = await migratorOf({ [FIRST]: slow, [SECOND]: table('b') });
+    const migrator = await scratch.migratorOf({ [FIRST]: slow, [SECOND]: table('b') });
     const runs = await Promise.all([migrator.up(), migrator.up()]);
     expect(runs.flat()).toEqual([FIRST, SECOND]);
-    expect(lines).toContain('Waiting: another migration run is at work on this database.');
-  });
-
-  it('gives up on a table that stays locked', async () => {
-    await client.query('CREATE TABLE a ()');
-    await client.query('BEGIN; LOCK TABLE a');
-    const blocked = {
-      up: [`SET LOCAL lock_timeout = '50ms'`, 'ALTER TABLE a ADD x text'],
-      down: ['ALTER TABLE a DROP x'],
-    };
-    const migrator = await migratorOf({ [FIRST]: blocked });
-    await expect(migrator.up()).rejects.toThrow('canceling statement due to lock timeout (55P03)');
-    await client.query('ROLLBACK');
+    expect(scratch.lines).toContain('Waiting: another migration run is at work on this database.');
   });
 
   it('refuses a file without statements in both directions, or with a name out of order', async () => {
-    const half = await migratorOf({ [FIRST]: { up: ['SELECT 1'], down: [] } });
+    const half = await scratch.migratorOf({ [FIRST]: { up: ['SELECT 1'], down: [] } });
     await expect(half.up()).rejects.toThrow(`${FIRST}.ts must export a migration with statements in both`);
-    const misnamed = await migratorOf({ 'create-a': table('a') });
+    const misnamed = await scratch.migratorOf({ 'create-a': table('a') });
     await expect(misnamed.up()).rejects.toThrow(/Not a migration's name .*: create-a\.ts/);
   });
 });
@@ -137,13 +117,13 @@ describe('a migration outside a transaction', () => {
   const withColumn: Migration = { up: ['CREATE TABLE a (x text)'], down: ['DROP TABLE a'] };
 
   it('says why, and may build an index concurrently while a second run waits', async () => {
-    const migrator = await migratorOf({
+    const migrator = await scratch.migratorOf({
       [FIRST]: withColumn,
       [SECOND]: { ...concurrent, up: ['SELECT pg_sleep(0.5)', ...concurrent.up] },
     });
     const runs = await Promise.all([migrator.up(), migrator.up()]);
     expect(runs).toContainEqual([FIRST, SECOND]);
-    expect(lines).toContain(
+    expect(scratch.lines).toContain(
       `${SECOND} runs outside a transaction: the index is built without holding up writes`,
     );
     expect(await migrator.down({ steps: 2 })).toEqual([SECOND, FIRST]);
@@ -151,41 +131,45 @@ describe('a migration outside a transaction', () => {
 
   it('keeps its earlier statements when it fails, and says so', async () => {
     const broken = { ...concurrent, up: ['CREATE TABLE b ()', 'CREATE TABLE b ()'] };
-    const migrator = await migratorOf({ [FIRST]: broken });
+    const migrator = await scratch.migratorOf({ [FIRST]: broken });
     await expect(migrator.up()).rejects.toThrow(
-      'failed outside a transaction: the statements before it stay',
+      'failed outside a transaction: the statements before it stay, and the next run goes on from here',
     );
-    expect(await tables()).toEqual(['b', 'migration']);
+    expect(await scratch.tables()).toEqual(['b', 'migration', 'migration_progress']);
     expect((await migrator.status()).pending).toEqual([FIRST]);
   });
 });
 
 describe('down', () => {
   it('undoes the last one, or as many as asked', async () => {
-    const migrator = await migratorOf({ [FIRST]: table('a'), [SECOND]: table('b'), [THIRD]: table('c') });
+    const migrator = await scratch.migratorOf({
+      [FIRST]: table('a'),
+      [SECOND]: table('b'),
+      [THIRD]: table('c'),
+    });
     await migrator.up();
     expect(await migrator.down({ dryRun: true })).toEqual([THIRD]);
-    expect(await tables()).toEqual(['a', 'b', 'c', 'migration']);
+    expect(await scratch.tables()).toEqual(['a', 'b', 'c', 'migration']);
     expect(await migrator.down()).toEqual([THIRD]);
     expect(await migrator.down({ steps: 5 })).toEqual([SECOND, FIRST]);
-    expect(await tables()).toEqual(['migration']);
+    expect(await scratch.tables()).toEqual(['migration']);
     expect(await migrator.down()).toEqual([]);
-    expect(lines.at(-1)).toBe('Nothing to undo.');
+    expect(scratch.lines.at(-1)).toBe('Nothing to undo.');
   });
 
   it('refuses what only a newer release can undo, and undoes nothing', async () => {
-    await (await migratorOf({ [FIRST]: table('a'), [SECOND]: table('b') })).up();
-    const older = await migratorOf({ [FIRST]: table('a') });
+    await (await scratch.migratorOf({ [FIRST]: table('a'), [SECOND]: table('b') })).up();
+    const older = await scratch.migratorOf({ [FIRST]: table('a') });
     await expect(older.down({ steps: 2 })).rejects.toThrow(`${SECOND} cannot be undone`);
-    expect(await tables()).toEqual(['a', 'b', 'migration']);
+    expect(await scratch.tables()).toEqual(['a', 'b', 'migration']);
   });
 });
 
 describe('the schema check', () => {
   it('tells an older and a newer database from a current one, with the command that mends it', async () => {
-    const release = await migrationFolder({ [FIRST]: table('a'), [SECOND]: table('b') });
-    const older = await migrationFolder({ [FIRST]: table('a') });
-    const migrator = new Migrator({ url: database.url, directory: release, log: () => undefined });
+    const release = await scratch.folder({ [FIRST]: table('a'), [SECOND]: table('b') });
+    const older = await scratch.folder({ [FIRST]: table('a') });
+    const migrator = new Migrator({ url: scratch.url, directory: release, log: () => undefined });
     const check = (directory: string) =>
       checkSchema({ query: async (sql) => (await client.query(sql)).rows }, directory);
 
@@ -208,24 +192,3 @@ describe('the schema check', () => {
     );
   });
 });
-
-async function migrationFolder(migrations: Record<string, Migration>): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'contacts-migrations-'));
-  folders.push(folder);
-  for (const [name, migration] of Object.entries(migrations)) {
-    await writeFile(join(folder, `${name}.ts`), `export const migration = ${JSON.stringify(migration)};\n`);
-  }
-  return folder;
-}
-
-async function migratorOf(migrations: Record<string, Migration>): Promise<Migrator> {
-  const directory = await migrationFolder(migrations);
-  return new Migrator({ url: database.url, directory, log: (line) => lines.push(line) });
-}
-
-async function tables(): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename`,
-  );
-  return rows.map(({ name }) => name);
-}

@@ -1,5 +1,6 @@
 // A migration that failed, told so that its statement and PostgreSQL's own words are both seen.
 import type { MigrationFile } from './migration-files.js';
+import { sqlOf } from './migration.js';
 
 interface Failure {
   file: MigrationFile;
@@ -15,9 +16,9 @@ export class MigrationError extends Error {
 
   constructor({ file, direction, index, cause }: Failure) {
     const statements = file.migration[direction];
-    const statement = statements[index] ?? '';
+    const statement = sqlOf(statements[index] ?? '');
     const left = file.migration.withoutTransaction
-      ? 'failed outside a transaction: the statements before it stay'
+      ? 'failed outside a transaction: the statements before it stay, and the next run goes on from here'
       : 'failed and was rolled back';
     super(
       `${file.name} (${direction}) ${left}.\n\n` +

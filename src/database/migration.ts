@@ -2,11 +2,32 @@
 
 /** One reversible change of the schema: statements run in order, frozen once merged. */
 export interface Migration {
-  readonly up: readonly string[];
-  readonly down: readonly string[];
+  readonly up: readonly MigrationStep[];
+  readonly down: readonly MigrationStep[];
   /**
    * Why this migration runs outside a transaction (CREATE INDEX CONCURRENTLY cannot run inside one).
-   * Absent: the whole migration is one transaction.
+   * Absent: the whole migration is one transaction. Present: a run that was broken off is taken up at the step that
+   * had not finished, so each step must bear being run again after a failure half way.
    */
   readonly withoutTransaction?: string;
+}
+
+export type MigrationStep = string | BatchedStep;
+
+/** Rows written in batches, each a short transaction, so that a full table is never held up. */
+export interface BatchedStep {
+  /** What progress lines call it. */
+  readonly fill: string;
+  /** The table whose rows it goes through, for the percentage. */
+  readonly of: string;
+  /**
+   * One batch: `$1` (jsonb) is the `next` of the batch before, null at first. Answers one row: how many `rows` it went
+   * through, and where the `next` batch starts. No rows: the end.
+   */
+  readonly batch: string;
+}
+
+/** The SQL of a step. */
+export function sqlOf(step: MigrationStep): string {
+  return typeof step === 'string' ? step : step.batch;
 }

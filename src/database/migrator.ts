@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { type MigrationFile, MIGRATIONS_DIRECTORY, loadMigrations } from './migration-files.js';
 import { type AppliedMigration, CREATE_MIGRATION_TABLE, appliedMigrations } from './migration-table.js';
-import { MigrationError } from './migration-error.js';
+import { type Direction, printable, runInTransaction, runStepwise } from './migration-run.js';
 import { type MigrationStatus, migrationStatus } from './migration-status.js';
 
 /** An arbitrary number that means "migrations" to every release; advisory locks are per database. */
@@ -16,19 +16,21 @@ export interface MigratorOptions {
   url: string;
   directory?: string;
   log?: (line: string) => void;
+  /** How long in all to go on asking for a table that others keep locked, in ms; a minute by default. */
+  patience?: number;
 }
-
-type Direction = 'up' | 'down';
 
 export class Migrator {
   private readonly url: string;
   private readonly directory: string;
   private readonly log: (line: string) => void;
+  private readonly patience: number;
 
-  constructor({ url, directory = MIGRATIONS_DIRECTORY, log = console.log }: MigratorOptions) {
+  constructor({ url, directory = MIGRATIONS_DIRECTORY, log = console.log, patience }: MigratorOptions) {
     this.url = url;
     this.directory = directory;
     this.log = log;
+    this.patience = patience ?? 60_000;
   }
 
   /**
@@ -144,7 +146,7 @@ export class Migrator {
     this.log(
       `-- ${name} (${direction})${withoutTransaction ? `, outside a transaction: ${withoutTransaction}` : ''}`,
     );
-    for (const statement of migration[direction]) this.log(`${statement};`);
+    for (const statement of printable(migration[direction])) this.log(statement);
     this.log('');
   }
 
@@ -153,23 +155,10 @@ export class Migrator {
     const outside = migration.withoutTransaction;
     if (outside) this.log(`${name} runs outside a transaction: ${outside}`);
     const started = performance.now();
-    // Waiting for a table lock holds up every later query on that table: give up before clients notice.
-    if (!outside) await client.query(`BEGIN; SET LOCAL lock_timeout = '10s'`);
-    try {
-      for (const [index, statement] of migration[direction].entries()) {
-        await client.query(statement).catch((cause: unknown) => {
-          throw new MigrationError({ file, direction, index, cause });
-        });
-      }
-      const milliseconds = Math.round(performance.now() - started);
-      await record(client, file, direction, milliseconds);
-      if (!outside) await client.query('COMMIT');
-      this.log(`${direction === 'up' ? 'Applied' : 'Undone'} ${name} in ${milliseconds} ms`);
-    } catch (error) {
-      // The first error tells more than a rollback's on a lost connection, which rolls back anyway.
-      if (!outside) await client.query('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
+    const elapsed = (): number => Math.round(performance.now() - started);
+    const run = { client, file, direction, log: this.log, patience: this.patience };
+    await (outside ? runStepwise : runInTransaction)(run, () => record(client, file, direction, elapsed()));
+    this.log(`${direction === 'up' ? 'Applied' : 'Undone'} ${name} in ${elapsed()} ms`);
   }
 }
 
