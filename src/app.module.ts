@@ -1,6 +1,6 @@
 // The application: every module, the global guard, pipe and filter.
 import { type DynamicModule, Module } from '@nestjs/common';
-import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { LoggerModule } from 'nestjs-pino';
 import { AuditModule } from './audit/audit.module.js';
@@ -8,7 +8,6 @@ import { AuthModule } from './auth/auth.module.js';
 import { CommonModule } from './common/common.module.js';
 import { ErrorFilter } from './common/error.filter.js';
 import { InputPipe } from './common/input.pipe.js';
-import { StrictQueryInterceptor } from './common/strict-query.interceptor.js';
 import { CompaniesModule } from './companies/companies.module.js';
 import { ConfigModule } from './config/config.module.js';
 import type { Env } from './config/env.js';
@@ -37,7 +36,6 @@ export class AppModule {
       ],
       providers: [
         { provide: APP_PIPE, useClass: InputPipe },
-        { provide: APP_INTERCEPTOR, useClass: StrictQueryInterceptor },
         { provide: APP_FILTER, useClass: ErrorFilter },
       ],
     };

@@ -48,8 +48,12 @@ export function dataSourceOptions(
     // The server cancels a slow query; should it not even do that, the connection is lost.
     extra: {
       idleTimeoutMillis: 30_000,
-      // A pooler in transaction mode refuses it at start-up: there the role sets it (ALTER ROLE … SET).
-      statement_timeout: env.DATABASE_DIRECT_URL ? undefined : timeout,
+      // A pooler in transaction mode refuses these at start-up: there the role sets them (ALTER ROLE … SET).
+      ...(!env.DATABASE_DIRECT_URL && {
+        statement_timeout: timeout,
+        // Compiling a search takes longer than running it, and its estimated cost sets it off on a large table.
+        options: '-c jit=off',
+      }),
       query_timeout: timeout && timeout + GRACE,
     },
   };

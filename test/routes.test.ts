@@ -162,7 +162,10 @@ describe('a route that declares nothing', () => {
   class ForgottenModule {}
 
   test('is denied to everybody, a key of every scope included', async () => {
-    const testing = await Test.createTestingModule({ imports: [ForgottenModule] }).compile();
+    // No strategy is asked who is calling, so none is there.
+    const testing = await Test.createTestingModule({ imports: [ForgottenModule] })
+      .useMocker(() => ({}))
+      .compile();
     const app = testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
     await app.init();
     try {

@@ -10,6 +10,7 @@ import { dataSourceOptions } from '../src/data-source.js';
 import { findDrift } from '../src/database/drift.js';
 import { writeMigration } from '../src/database/generate.js';
 import { loadMigrations } from '../src/database/migration-files.js';
+import { sqlOf } from '../src/database/migration.js';
 import { Migrator } from '../src/database/migrator.js';
 import { createTestDatabase, type TestDatabase } from './support/database.js';
 import { dumpSchema } from './support/schema-dump.js';
@@ -44,7 +45,7 @@ describe('the migrations', () => {
   it('all say how to undo them', async () => {
     const files = await loadMigrations();
     expect(files.length).toBeGreaterThan(0);
-    for (const { migration } of files) expect(migration.down.join('').trim()).not.toBe('');
+    for (const { migration } of files) expect(migration.down.map(sqlOf).join('').trim()).not.toBe('');
   });
 
   it('leave only their own table and the extensions when undone, and the same schema when applied again', async () => {

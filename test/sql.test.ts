@@ -4,6 +4,9 @@ import { DataSource } from 'typeorm';
 import { ApiKeysRepository } from '../src/auth/api-keys.repository.js';
 import { OPERATOR, type PortalCaller } from '../src/auth/caller.js';
 import { PortalCallersRepository } from '../src/auth/portal-callers.repository.js';
+import { PreparedPool } from '../src/common/prepared-pool.js';
+import { Reads } from '../src/common/reads.js';
+import type { Queryable } from '../src/common/sql.js';
 import { CompaniesRepository } from '../src/companies/companies.repository.js';
 import { CompanyQuery } from '../src/companies/company.query.js';
 import { ContactQuery } from '../src/contacts/contact.query.js';
@@ -31,10 +34,18 @@ beforeEach(() => {
   statements.length = 0;
   const source = service.app.get(DataSource);
   const run = source.query.bind(source);
-  jest.spyOn(source, 'query').mockImplementation(async (sql, values) => {
-    statements.push(`${tidy(sql)}\n-- ${JSON.stringify(values ?? [])}`);
+  jest.spyOn(source as Queryable, 'query').mockImplementation(async (sql, values) => {
+    // The service folds the log all the while.
+    if (!sql.includes('contact_fold_changes'))
+      statements.push(`${tidy(sql)}\n-- ${JSON.stringify(values ?? [])}`);
     return run(sql, values);
   });
+  // Whichever connection it would have taken.
+  const reads = service.app.get(Reads);
+  jest.spyOn(reads as Queryable, 'query').mockImplementation((sql, values) => source.query(sql, values));
+  jest
+    .spyOn(service.app.get(PreparedPool), 'query')
+    .mockImplementation((sql, values) => source.query(sql, values));
 });
 afterEach(() => {
   jest.restoreAllMocks();

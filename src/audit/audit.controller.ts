@@ -5,7 +5,8 @@ import { Access } from '../auth/access.decorator.js';
 import type { KeyCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { AnswersPage } from '../common/api-docs.js';
-import { type Ok, type Page, ok } from '../common/page.js';
+import type { JsonText } from '../common/json-text.js';
+import { ok } from '../common/page.js';
 import { AuditEntry, AuditQuery } from './audit.dto.js';
 import { AuditRepository } from './audit.repository.js';
 
@@ -17,7 +18,7 @@ export class AuditController {
   @Get()
   @Access({ key: 'audit:read' })
   @AnswersPage('List what was done to keys, sign-in and portal access, newest first', AuditEntry)
-  async list(@CurrentCaller() caller: KeyCaller, @Query() query: AuditQuery): Promise<Ok<Page<AuditEntry>>> {
+  async list(@CurrentCaller() caller: KeyCaller, @Query() query: AuditQuery): Promise<JsonText> {
     return ok(await this.audit.list(caller, query));
   }
 }

@@ -2,9 +2,10 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { KeyCaller } from '../auth/caller.js';
+import type { JsonText } from '../common/json-text.js';
 import { listPage } from '../common/list.js';
 import type { Order } from '../common/order.js';
-import type { Page, PageQuery } from '../common/page.js';
+import type { PageQuery } from '../common/page.js';
 import { Params, isoTimestamp, jsonObject } from '../common/sql.js';
 import type { AuditEntry, AuditQuery } from './audit.dto.js';
 
@@ -40,7 +41,7 @@ export class AuditRepository {
   constructor(private readonly db: DataSource) {}
 
   /** One page of the entries that pass the query's filters, the newest first; no portal user sees any. */
-  list(_caller: KeyCaller, query: AuditQuery): Promise<Page<AuditEntry>> {
+  async list(_caller: KeyCaller, query: AuditQuery): Promise<JsonText> {
     const params = new Params();
     const names = (Object.keys(FILTERS) as (keyof typeof FILTERS)[]).filter(
       (name) => query[name] !== undefined,
@@ -48,12 +49,16 @@ export class AuditRepository {
     const where = names.map((name) => FILTERS[name](params.add(query[name])));
     const { page, limit } = query;
     const request = {
-      from: 'auth_audit_log a',
+      rows: 'auth_audit_log a',
       id: 'a.id',
       where,
       order: NEWEST_FIRST,
+      items: 'JOIN auth_audit_log a USING (id)',
       item: jsonObject(ENTRY),
+      page,
+      limit,
+      total: 'counted' as const,
     };
-    return listPage(this.db, { ...request, page, limit, withTotal: true }, params);
+    return (await listPage(this.db, request, params)).page;
   }
 }

@@ -1,5 +1,5 @@
 // The text of an API key: smk_<12-character id>_<43-character secret><6-character checksum>.
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { randomText } from '../common/ids.js';
 
@@ -43,7 +43,7 @@ export function looksLikeApiKey(token: string | undefined): boolean {
 
 /** What is stored in place of a secret. With 256 random bits a plain SHA-256 cannot be reversed by guessing. */
 export function hashSecret(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+  return hash('sha256', secret, 'buffer');
 }
 
 /** CRC-32 in six digits of base 62: against typos, not against forgery. */

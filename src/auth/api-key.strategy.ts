@@ -6,9 +6,6 @@ import { HeaderAPIKeyStrategy } from 'passport-headerapikey';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import type { KeyCaller } from './caller.js';
 
-export const API_KEY_STRATEGY = 'api-key';
-export const API_KEY_BEARER_STRATEGY = 'api-key-bearer';
-
 /** passport-headerapikey hands over (key, done, request) and Nest expects done last: put them in order. */
 class OrderedHeaderApiKeyStrategy extends HeaderAPIKeyStrategy {
   constructor(header: string, verify: (...args: unknown[]) => unknown) {
@@ -19,7 +16,7 @@ class OrderedHeaderApiKeyStrategy extends HeaderAPIKeyStrategy {
 }
 
 @Injectable()
-export class ApiKeyStrategy extends PassportStrategy(OrderedHeaderApiKeyStrategy, API_KEY_STRATEGY) {
+export class ApiKeyStrategy extends PassportStrategy(OrderedHeaderApiKeyStrategy, 'api-key') {
   constructor(private readonly verifier: ApiKeyVerifier) {
     super('X-SM-Key');
   }
@@ -30,10 +27,7 @@ export class ApiKeyStrategy extends PassportStrategy(OrderedHeaderApiKeyStrategy
 }
 
 @Injectable()
-export class ApiKeyBearerStrategy extends PassportStrategy(
-  OrderedHeaderApiKeyStrategy,
-  API_KEY_BEARER_STRATEGY,
-) {
+export class ApiKeyBearerStrategy extends PassportStrategy(OrderedHeaderApiKeyStrategy, 'api-key-bearer') {
   constructor(private readonly verifier: ApiKeyVerifier) {
     super('Authorization');
   }

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { StrictQueryGuard } from '../common/strict-query.guard.js';
 import { ENV } from '../config/config.module.js';
 import { type Env, allowedOrigins, issuerOf } from '../config/env.js';
 import { AccessGuard } from './access.guard.js';
@@ -14,6 +15,7 @@ import { JWT_SETTINGS, type JwtSettings, JwtStrategy } from './jwt.strategy.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
 import { ALLOWED_ORIGINS, OriginCheck } from './session-cookie.js';
 import { VerificationKeys } from './verification-keys.js';
+import { VerifiedTokens } from './verified-tokens.js';
 
 @Module({
   controllers: [ApiKeysController],
@@ -28,6 +30,8 @@ import { VerificationKeys } from './verification-keys.js';
     JwtStrategy,
     PortalCallersRepository,
     { provide: APP_GUARD, useClass: AccessGuard },
+    // After it: who is not let in learns nothing about the route.
+    { provide: APP_GUARD, useClass: StrictQueryGuard },
     {
       provide: LISTEN_URL,
       inject: [ENV],
@@ -45,6 +49,7 @@ import { VerificationKeys } from './verification-keys.js';
     { provide: ALLOWED_ORIGINS, inject: [ENV], useFactory: allowedOrigins },
     OriginCheck,
     VerificationKeys,
+    VerifiedTokens,
   ],
   exports: [ApiKeysService, AuditLog, OriginCheck],
 })

@@ -11,8 +11,7 @@ import type { PortalCaller } from './caller.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
 import { SESSION_COOKIE } from './session-cookie.js';
 import { VerificationKeys } from './verification-keys.js';
-
-export const JWT_STRATEGY = 'jwt';
+import { type Claims, VerifiedTokens } from './verified-tokens.js';
 
 /** How portal tokens are verified: by the published keys (ES256), or by a shared secret (HS256), never both. */
 export interface JwtSettings {
@@ -25,21 +24,17 @@ export const JWT_SETTINGS = Symbol('JWT_SETTINGS');
 /** Clock difference tolerated, in seconds. */
 const SKEW = 5;
 
-interface Claims {
-  sub: unknown;
-  sid: unknown;
-}
-
 function isSessionId(value: unknown): value is string {
   return typeof value === 'string' && /^ses_\w{1,40}$/.test(value);
 }
 
 @Injectable()
-export class JwtStrategy extends PassportStrategy(Strategy, JWT_STRATEGY) {
+export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
   constructor(
     @Inject(JWT_SETTINGS) settings: JwtSettings,
     keys: VerificationKeys,
     private readonly callers: PortalCallersRepository,
+    private readonly verified: VerifiedTokens,
   ) {
     const { issuer, audience } = settings;
     super({
@@ -48,6 +43,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, JWT_STRATEGY) {
       issuer,
       audience,
       jsonWebTokenOptions: { clockTolerance: SKEW },
+      passReqToCallback: true,
       secretOrKeyProvider: (_request, token: string, done) => {
         verifyStrictly(token, settings, keys).then(
           (key) => done(null, key),
@@ -57,8 +53,24 @@ export class JwtStrategy extends PassportStrategy(Strategy, JWT_STRATEGY) {
     });
   }
 
+  /** A token verified a moment ago is not verified again; what it stands for is. */
+  override authenticate(request: Parameters<Strategy['authenticate']>[0], options?: object): void {
+    // The types are Express's.
+    const claims = this.verified.recall(portalToken(request as unknown as FastifyRequest) ?? '');
+    if (!claims) return super.authenticate(request, options);
+    this.callerOf(claims).then(
+      (caller) => (caller ? this.success(caller) : this.fail(401)),
+      (error: unknown) => this.error(error as Error),
+    );
+  }
+
+  async validate(request: FastifyRequest, claims: Claims): Promise<PortalCaller | null> {
+    this.verified.remember(portalToken(request) ?? '', claims, (claims.exp + SKEW) * 1000);
+    return this.callerOf(claims);
+  }
+
   /** Session, access, role and company are read anew, so that withdrawing them takes effect on the next request. */
-  async validate({ sub, sid }: Claims): Promise<PortalCaller | null> {
+  private async callerOf({ sub, sid }: Claims): Promise<PortalCaller | null> {
     return isId('ct', sub) && isSessionId(sid) ? this.callers.find(sub, sid) : null;
   }
 }

@@ -1,6 +1,6 @@
 // Who a portal token stands for, as of now. It reads session and contact anew: a token only names them.
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { Reads } from '../common/reads.js';
 import type { PortalCaller, PortalRole } from './caller.js';
 
 interface PortalRow {
@@ -11,11 +11,11 @@ interface PortalRow {
 
 @Injectable()
 export class PortalCallersRepository {
-  constructor(private readonly db: DataSource) {}
+  constructor(private readonly reads: Reads) {}
 
   /** The contact as a caller, or null when its session has ended or it has no portal access. */
   async find(contactId: string, sessionId: string): Promise<PortalCaller | null> {
-    const [row] = await this.db.query<PortalRow[]>(
+    const [row] = await this.reads.query<PortalRow[]>(
       `SELECT c.id, c.company_id, c.portal_role
        FROM portal_session s JOIN contact c ON c.id = s.contact_id
        WHERE s.id = $2 AND c.id = $1 AND s.ended_at IS NULL AND s.idle_until > now() AND s.expires_at > now()

@@ -15,6 +15,11 @@ export class VerificationKeys {
 
   constructor(private readonly db: DataSource) {}
 
+  /** The keys as they were last read, until they are to be read anew. */
+  get current(): object | undefined {
+    return this.keys && performance.now() - this.keys.readAt < REMEMBERED_FOR ? this.keys.set : undefined;
+  }
+
   /** The key a token's header names. @throws JWKSNoMatchingKey for an unknown one. */
   async find(header: JWTHeaderParameters): ReturnType<KeySet> {
     const known = await this.read(REMEMBERED_FOR);

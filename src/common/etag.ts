@@ -1,12 +1,12 @@
 // Entity tags (RFC 9110, 8.8.3): a representation's own hash, so that any visible change changes the tag.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { ApiError } from './errors.js';
+import { toJson } from './json-text.js';
 
 /** The strong ETag of `representation`, with its quotes. */
 function etagOf(representation: object): string {
-  const hash = createHash('sha256').update(JSON.stringify(representation)).digest('base64url');
-  return `"${hash.slice(0, 27)}"`;
+  return `"${hash('sha256', toJson(representation), 'base64url').slice(0, 27)}"`;
 }
 
 /** Sets the ETag, and the status 304 when the If-None-Match header names it (weak comparison): true then. */

@@ -1,72 +1,124 @@
 // One page of a filtered, sorted list with its exact total, from one statement and so from one snapshot.
 import { type Cursor, encodeCursor } from './cursor.js';
+import { JsonText } from './json-text.js';
 import type { Order } from './order.js';
-import type { Page } from './page.js';
 import type { Params, Queryable } from './sql.js';
 
 export interface ListRequest {
-  /** FROM clause without its keyword. */
-  readonly from: string;
-  /** The table's alias and id, such as `c.id`. */
+  /** FROM clause, without its keyword, of what `where` and `order` speak of. */
+  readonly rows: string;
+  /** The rows' id, such as `c.id`. */
   readonly id: string;
   readonly where: readonly string[];
   readonly order: Order;
+  /** Joins that lead from `page.id` to what `item` speaks of: made for the rows of the page alone. */
+  readonly items: string;
   /** Expression of one item, a JSON object. */
   readonly item: string;
   readonly page: number;
   readonly limit: number;
-  readonly withTotal: boolean;
   /** Null starts a cursor walk, undefined asks for a numbered page. */
   readonly cursor?: Cursor | null;
+  /** Reads all that matches before it picks the page: for conditions of which the planner cannot tell how rare they are. */
+  readonly inOnePass?: boolean;
+  readonly total: Total;
+  /** Where a numbered page begins, if that is known better than by counting from the first row. */
+  readonly start?: PageStart;
+  /** Further columns of the whole list, for the one who asks. */
+  readonly also?: string;
 }
 
-interface ListRow<Item> {
+/** Left out, counted, or had from a SELECT of one value, which may be null. */
+export type Total = 'none' | 'counted' | { readonly select: string };
+
+export interface PageStart {
+  /** FROM clause, without its keyword, of the one row that `where` and `skip` know as `start`. */
+  readonly from: string;
+  readonly where: string;
+  readonly skip: string;
+}
+
+export interface ListAnswer<Also = unknown> {
+  /** A Page, with `next_cursor` in a cursor walk. */
+  readonly page: JsonText;
+  /** Null when there was none to be had, or none was asked for. */
+  readonly total: number | null;
+  /** Number of items. */
+  readonly shown: number;
+  readonly hasMore: boolean;
+  readonly also: Also;
+}
+
+interface Row {
+  /** The same in every row; a list without items is one row without id. */
   total: number | null;
-  items: Item[] | null;
-  keys: string[][] | null;
+  id: string | null;
+  item: string;
+  /** In a cursor walk. */
+  keys?: string[];
 }
 
-/** Runs the list; `params` already holds what `where` and `item` refer to. */
-export async function listPage<Item>(
+/** Runs the list; `params` already holds what the parts of the request refer to. */
+export async function listPage<Also = unknown>(
   db: Queryable,
   request: ListRequest,
   params: Params,
-): Promise<Page<Item> & { next_cursor?: string | null }> {
-  const { order, page, limit, withTotal, cursor } = request;
-  const [row] = await db.query<ListRow<Item>[]>(listStatement(request, params), params.values);
-  const items = row?.items ?? [];
-  const hasMore = items.length > limit;
-  const result = {
-    items: items.slice(0, limit),
-    ...(withTotal && { total: row?.total ?? 0 }),
-    page,
-    limit,
-    hasMore,
-  };
-  if (cursor === undefined) return result;
-  const last = row?.keys?.[limit - 1];
-  return { ...result, next_cursor: hasMore && last ? encodeCursor(order.name, last) : null };
+): Promise<ListAnswer<Also>> {
+  const { order, page, limit, cursor } = request;
+  const rows = await db.query<(Row & Also)[]>(listStatement(request, params), params.values);
+  const [first] = rows as [Row & Also];
+  const found = first.id === null ? [] : rows;
+  const shown = found.slice(0, limit);
+  const hasMore = found.length > limit;
+  const last = shown.at(-1);
+  const next = hasMore && last?.keys ? `"${encodeCursor(order.name, last.keys)}"` : null;
+  const total = request.total === 'none' ? '' : `,"total":${first.total}`;
+  const text =
+    `{"items":[${shown.map(({ item }) => item).join(',')}]` +
+    `${total},"page":${page},"limit":${limit},"hasMore":${hasMore}` +
+    `${cursor === undefined ? '' : `,"next_cursor":${next}`}}`;
+  return { page: new JsonText(text), total: first.total, shown: shown.length, hasMore, also: first };
 }
 
 function listStatement(request: ListRequest, params: Params): string {
-  const { from, id, where, order, item, page, limit, withTotal, cursor } = request;
-  const direction = order.descending ? 'DESC' : 'ASC';
+  const { rows, id, where, order, items, item, page, limit, cursor, inOnePass, total, start, also } = request;
   const keys = sortKeys(order, id);
-  const matching = where.length > 0 ? `WHERE ${where.join(' AND ')}` : '';
-  const after = cursor ? [...where, keysetCondition(order, keys, cursor, params)] : where;
-  const paged = after.length > 0 ? `WHERE ${after.join(' AND ')}` : '';
-  const skip = cursor === undefined ? (page - 1) * limit : 0;
-  // One row more than asked for tells whether there is a next page. json_agg keeps the order of its input.
+  const names = keys.map((_key, index) => `key${index}`);
+  const inOrder = names.map((name) => `${name} ${order.descending ? 'DESC' : 'ASC'}`).join(', ');
+  const after = (columns: string[]): string[] =>
+    cursor ? [keysetCondition(order, columns, cursor, params)] : [];
+  const keyed = `SELECT ${id} AS id, ${keys.map((key, index) => `${key} AS ${names[index]}`).join(', ')} FROM ${rows}`;
+  const hits = `hits AS MATERIALIZED (${keyed} ${matching(where)}),`;
+  const paged = inOnePass
+    ? `SELECT * FROM hits ${matching(after(names))}`
+    : `${keyed} ${matching([...where, ...after(keys), ...(start ? [start.where] : [])])}`;
+  const isFirst = page === 1 || cursor !== undefined;
+  const skip = start?.skip ?? (isFirst ? '0' : params.add((page - 1) * limit));
+  const cursorKeys = `ARRAY[${names.map((name) => `${name}::text`).join(', ')}] AS keys`;
+  // One row more than asked for tells whether there is a next page. The limit is no parameter, for the planner has
+  // to know that a page is small, and neither is no offset: it takes one that it does not know for a deep one. What an item needs beyond order and filter is read for the page's rows alone.
   return `
-    WITH page AS (
-      SELECT ${item} AS item${cursor === undefined ? '' : `, ARRAY[${keys.map((key) => `(${key})::text`).join(', ')}] AS key`}
-      FROM ${from} ${paged}
-      ORDER BY ${keys.map((key) => `${key} ${direction}`).join(', ')}
-      LIMIT ${params.add(limit + 1)} OFFSET ${params.add(skip)}
+    WITH ${start ? `start AS MATERIALIZED (SELECT * FROM ${start.from}),` : ''}
+    ${inOnePass ? hits : ''}
+    page AS (
+      ${paged}
+      ORDER BY ${inOrder} LIMIT ${limit + 1} OFFSET ${skip}
+    ), listed AS (
+      SELECT page.*, ${item}::text AS item FROM page ${items}
     )
-    SELECT ${withTotal ? `(SELECT count(*) FROM ${from} ${matching})::float8` : 'NULL'} AS total,
-      json_agg(item) AS items${cursor === undefined ? '' : ', array_agg(key) AS keys'}
-    FROM page`;
+    SELECT whole.*, id, item ${cursor === undefined ? '' : `, ${cursorKeys}`}
+    FROM (SELECT ${totalOf(total, inOnePass ? 'FROM hits' : `FROM ${rows} ${matching(where)}`)} AS total ${also ? `, ${also}` : ''}) AS whole
+    LEFT JOIN listed ON true
+    ORDER BY ${inOrder}`;
+}
+
+const matching = (conditions: readonly string[]): string =>
+  conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+
+function totalOf(total: Total, matches: string): string {
+  if (total === 'none') return 'NULL';
+  if (total === 'counted') return `(SELECT count(*) ${matches})::float8`;
+  return `(${total.select})::float8`;
 }
 
 /** The order's expressions, most significant first; all run in the order's direction, so a row compares as one. */

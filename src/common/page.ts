@@ -1,4 +1,5 @@
-// Pages: the query parameters every list shares and the shape every list answers.
+// Pages: the query parameters every list shares, and the envelope of every answer.
+import { JsonText } from './json-text.js';
 import { IntegerParam } from './params.js';
 
 export class PageQuery {
@@ -9,21 +10,14 @@ export class PageQuery {
   limit = 25;
 }
 
-/** One page of a list; `total` is exact, and left out when the caller asked for that. */
-export interface Page<Item> {
-  items: Item[];
-  total?: number;
-  page: number;
-  limit: number;
-  hasMore: boolean;
-}
-
 /** The success envelope. */
 export interface Ok<Data> {
   ok: true;
   data: Data;
 }
 
-export function ok<Data>(data: Data): Ok<Data> {
-  return { ok: true, data };
+export function ok(data: JsonText): JsonText;
+export function ok<Data>(data: Data): Ok<Data>;
+export function ok(data: unknown): unknown {
+  return data instanceof JsonText ? new JsonText(`{"ok":true,"data":${data.text}}`) : { ok: true, data };
 }

@@ -8,7 +8,8 @@ import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { QueryForCaller } from '../auth/input-for-caller.decorator.js';
 import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
-import { type Ok, type Page, ok } from '../common/page.js';
+import type { JsonText } from '../common/json-text.js';
+import { type Ok, ok } from '../common/page.js';
 import { CompaniesService } from './companies.service.js';
 import {
   CompanyDetail,
@@ -32,7 +33,7 @@ export class CompaniesController {
   async list(
     @CurrentCaller() caller: Caller,
     @QueryForCaller(CompanyQuery, queryRules) query: CompanyQuery,
-  ): Promise<Ok<Page<CompanyItem | PortalCompany>>> {
+  ): Promise<JsonText> {
     return ok(await this.companies.list(caller, query));
   }
 

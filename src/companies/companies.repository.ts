@@ -2,8 +2,8 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Caller, KeyCaller } from '../auth/caller.js';
+import type { JsonText } from '../common/json-text.js';
 import { listPage } from '../common/list.js';
-import type { Page } from '../common/page.js';
 import {
   Params,
   type Queryable,
@@ -52,13 +52,22 @@ export class CompaniesRepository {
   constructor(private readonly db: DataSource) {}
 
   /** One page of the companies the caller sees, of those that pass the query's filters. */
-  list(caller: Caller, query: CompanyQuery): Promise<Page<CompanyItem | PortalCompany>> {
+  async list(caller: Caller, query: CompanyQuery): Promise<JsonText> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
     const { page, limit } = query;
-    const item = jsonObject(visibleTo(caller, ITEM));
-    const request = { from: 'company c', id: 'c.id', where, order: listOrder(query), item, page, limit };
-    return listPage(this.db, { ...request, withTotal: true }, params);
+    const request = {
+      rows: 'company c',
+      id: 'c.id',
+      where,
+      order: listOrder(query),
+      items: 'JOIN company c USING (id)',
+      item: jsonObject(visibleTo(caller, ITEM)),
+      page,
+      limit,
+      total: 'counted' as const,
+    };
+    return (await listPage(this.db, request, params)).page;
   }
 
   /** The company with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */

@@ -4,11 +4,10 @@ import type { Caller, KeyCaller } from '../auth/caller.js';
 import { ApiError, found } from '../common/errors.js';
 import { requireMatch } from '../common/etag.js';
 import { IdSource } from '../common/ids.js';
-import type { Page } from '../common/page.js';
+import type { JsonText } from '../common/json-text.js';
 import { CompaniesRepository } from './companies.repository.js';
 import type {
   CompanyDetail,
-  CompanyItem,
   CreateCompanyDto,
   CreatedCompany,
   PortalCompany,
@@ -24,7 +23,7 @@ export class CompaniesService {
     private readonly ids: IdSource,
   ) {}
 
-  list(caller: Caller, query: CompanyQuery): Promise<Page<CompanyItem | PortalCompany>> {
+  list(caller: Caller, query: CompanyQuery): Promise<JsonText> {
     return this.companies.list(caller, query);
   }
 

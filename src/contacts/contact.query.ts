@@ -16,6 +16,7 @@ import {
 } from '../common/params.js';
 import type { Params } from '../common/sql.js';
 import type { ContactField } from './contact.dto.js';
+import { documentHolds } from './contact.search.js';
 import { fieldFaults, unknownField, visibleFields } from './contact.fields.js';
 
 export class ContactQuery extends PageQuery {
@@ -88,12 +89,23 @@ export class ContactQuery extends PageQuery {
 interface Filter {
   /** The field whose values the filter reveals: a caller who may not see it has no such parameter. */
   readonly reveals: ContactField;
-  readonly where: (placeholder: string) => string;
+  /** The condition on \`c\`, a contact or a logged change of one, and its search \`document\`. */
+  readonly where: (placeholder: string, given: string) => string;
   /** The text to look for, where it is not the one given. */
   readonly term?: (given: string) => string;
+  /** How the total of what passes is best had; absent: by counting it each time. */
+  readonly total?: 'few' | 'logged';
 }
 
-type FilterName = Exclude<keyof ContactQuery, 'page' | 'limit' | 'sort' | 'fields' | 'cursor' | 'total'>;
+/** So few contacts pass that counting them takes no time. */
+const few = (filter: Filter): Filter => ({ ...filter, total: 'few' });
+/** The log of changes has the column, so a total counted once can be kept exact. */
+const logged = (filter: Filter): Filter => ({ ...filter, total: 'logged' });
+
+export type FilterName = Exclude<
+  keyof ContactQuery,
+  'page' | 'limit' | 'sort' | 'fields' | 'cursor' | 'total'
+>;
 
 const equals = (reveals: ContactField, column: string = reveals): Filter => ({
   reveals,
@@ -112,23 +124,23 @@ const before = (reveals: ContactField): Filter => ({
 
 /** Every filter as its SQL condition; each is served by an index named in the migrations. */
 const FILTERS: Record<FilterName, Filter> = {
-  company_id: equals('company_id'),
-  type: equals('contact_type'),
-  source: equals('source'),
-  search: {
+  company_id: few(equals('company_id')),
+  type: logged(equals('contact_type')),
+  source: logged(equals('source')),
+  search: logged({
     reveals: 'full_name',
-    where: (term) => `c.search_text LIKE search_pattern(${term})`,
+    where: documentHolds,
     term: (given) => canonicalEmail(given) ?? given,
-  },
-  product: equals('product'),
-  tag: { reveals: 'tags', where: (tag) => `string_to_array(c.tags, ',') @> ARRAY[${tag}]` },
-  email: equals('email'),
-  portal_access: equals('portal_access'),
-  portal_role: equals('portal_role'),
-  pipeline_stage: equals('pipeline_stage'),
-  funnel_stage: equals('funnel_stage'),
-  created_after: after('created_at'),
-  created_before: before('created_at'),
+  }),
+  product: logged(equals('product')),
+  tag: logged({ reveals: 'tags', where: (tag) => `string_to_array(c.tags, ',') @> ARRAY[${tag}]` }),
+  email: few(equals('email')),
+  portal_access: logged(equals('portal_access')),
+  portal_role: logged(equals('portal_role')),
+  pipeline_stage: logged(equals('pipeline_stage')),
+  funnel_stage: logged(equals('funnel_stage')),
+  created_after: logged(after('created_at')),
+  created_before: logged(before('created_at')),
   updated_after: after('updated_at'),
   updated_before: before('updated_at'),
 };
@@ -172,12 +184,28 @@ function sortFaults(sort: string, visible: readonly string[]): Fault[] {
   return known.includes(field) ? [] : [unknownField('sort', field, known)];
 }
 
+/** The filters that `query` holds. */
+export function givenFilters(query: ContactQuery): FilterName[] {
+  return FILTER_NAMES.filter((name) => query[name] !== undefined);
+}
+
+/** Whether any of the filters in `query` lets only a few contacts pass. */
+export function hasFew(query: ContactQuery): boolean {
+  return givenFilters(query).some((name) => FILTERS[name].total === 'few');
+}
+
+/** Whether the log of changes has all that the filters in `query` look at. */
+export function isLogged(query: ContactQuery): boolean {
+  return givenFilters(query).every((name) => FILTERS[name].total === 'logged');
+}
+
 /** The conditions of the filters in `query`. */
 export function filterConditions(query: ContactQuery, params: Params): string[] {
-  const given = FILTER_NAMES.filter((name) => query[name] !== undefined);
-  return given.map((name) => {
-    const { where, term } = FILTERS[name];
-    return where(params.add(term ? term(String(query[name])) : query[name]));
+  return givenFilters(query).map((name) => {
+    const { where, term = (given) => given } = FILTERS[name];
+    const value = query[name];
+    const looked = typeof value === 'string' ? term(value) : value;
+    return where(params.add(looked), String(looked));
   });
 }
 
@@ -185,7 +213,12 @@ export function filterConditions(query: ContactQuery, params: Params): string[] 
 export function listOrder(query: ContactQuery, params: Params): Order {
   const name = query.sort ?? '-created_at';
   const descending = name.startsWith('-');
-  const sort = SORTS[name.replace(/^-/, '') as keyof typeof SORTS];
+  const { expression, type } = SORTS[name.replace(/^-/, '') as keyof typeof SORTS];
+  // A search reads its documents, which have the same date.
+  const sort = {
+    type,
+    expression: query.search === undefined ? expression : expression.replace('c.created_at', 's.created_at'),
+  };
   const exact = query.sort === undefined && query.search !== undefined ? canonicalEmail(query.search) : null;
   return { name, sort, descending, ...(exact && { first: `c.email = ${params.add(exact)}` }) };
 }

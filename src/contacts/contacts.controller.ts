@@ -8,7 +8,8 @@ import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { BodyForCaller, QueryForCaller } from '../auth/input-for-caller.decorator.js';
 import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
-import { type Ok, type Page, ok } from '../common/page.js';
+import type { JsonText } from '../common/json-text.js';
+import { type Ok, ok } from '../common/page.js';
 import {
   ContactDetail,
   ContactFields,
@@ -34,7 +35,7 @@ export class ContactsController {
   async list(
     @CurrentCaller() caller: Caller,
     @QueryForCaller(ContactQuery, queryRules) query: ContactQuery,
-  ): Promise<Ok<Page<Partial<ContactDetail>>>> {
+  ): Promise<JsonText> {
     return ok(await this.contacts.list(caller, query));
   }
 
@@ -47,7 +48,7 @@ export class ContactsController {
     @Param('id') id: string,
     @Headers('if-none-match') ifNoneMatch: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Ok<ContactDetail> | undefined> {
+  ): Promise<JsonText | undefined> {
     const contact = await this.contacts.get(caller, id);
     return notModified(reply, contact, ifNoneMatch) ? undefined : ok(contact);
   }

@@ -3,58 +3,135 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Caller, PortalCaller } from '../auth/caller.js';
 import { decodeCursor } from '../common/cursor.js';
+import { JsonText } from '../common/json-text.js';
 import { listPage } from '../common/list.js';
-import type { Page } from '../common/page.js';
+import { PreparedPool } from '../common/prepared-pool.js';
+import { Reads } from '../common/reads.js';
 import { Params, type Queryable, assignments, insertValues } from '../common/sql.js';
 import { Products } from '../config/products.js';
-import type { ContactDetail, CreatedContact, PortalAccess } from './contact.dto.js';
+import type { CreatedContact, PortalAccess } from './contact.dto.js';
 import type { Contact } from './contact.entity.js';
 import { chosenFields, contactJson, visibleFields } from './contact.fields.js';
+import {
+  type ReadingWay,
+  isRemembered,
+  isRememberable,
+  isShort,
+  isWhole,
+  readIn,
+  waysToRead,
+} from './contact.list.js';
 import { type ContactQuery, filterConditions, listOrder } from './contact.query.js';
+import { type RememberedTotal, RememberedTotals } from './remembered-totals.js';
 
 const CONTACT_AND_COMPANY = 'contact c LEFT JOIN company co ON co.id = c.company_id';
 
+/** What makes a total worth remembering: the snapshot it is of, and the newest fold of the log that this sees. */
+const AS_OF =
+  '(SELECT pg_current_snapshot())::text AS as_of, (SELECT (contact_last_fold()).no)::text AS fold';
+interface AsOf {
+  readonly as_of: string;
+  /** Null while nothing has been folded. */
+  readonly fold: string | null;
+}
+
+/** A contact as its caller sees it, and the access it has. */
+interface FoundContact extends PortalAccess {
+  /** A ContactDetail, or a PortalContact. */
+  readonly detail: JsonText;
+}
+
 @Injectable()
 export class ContactsRepository {
+  private readonly details = new Map<Caller['kind'], string>();
+
   constructor(
     private readonly db: DataSource,
+    private readonly reads: Reads,
+    private readonly prepared: PreparedPool,
     private readonly products: Products,
+    private readonly totals: RememberedTotals,
   ) {}
 
   /** One page of the contacts the caller sees, of those that pass the query's filters. */
-  list(caller: Caller, query: ContactQuery): Promise<Page<Partial<ContactDetail>>> {
+  async list(caller: Caller, query: ContactQuery): Promise<JsonText> {
+    const known = isRememberable(caller, query) ? this.totals.recall(query) : undefined;
+    for (const way of waysToRead(caller, query, known)) {
+      const page = await this.readList(caller, query, way, known);
+      if (page) return page;
+    }
+    throw new Error('Counting the matches always leads to a page.');
+  }
+
+  /** The page as it is read in this way; null where the way does not lead there. */
+  private async readList(
+    caller: Caller,
+    query: ContactQuery,
+    way: ReadingWay,
+    known?: RememberedTotal,
+  ): Promise<JsonText | null> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
     const order = listOrder(query, params);
+    const cursor = decodeCursor(query.cursor, order);
+    const remembers = isRemembered(way, caller, query);
     const request = {
-      from: CONTACT_AND_COMPANY,
-      id: 'c.id',
+      ...readIn(way, { caller, query, where, cursor, known }, params),
       where,
       order,
+      items: 'JOIN contact c ON c.id = page.id LEFT JOIN company co ON co.id = c.company_id',
       item: contactJson(chosenFields(query.fields, caller), this.products.names, params),
       page: query.page,
       limit: query.limit,
-      withTotal: query.total === 1,
-      cursor: decodeCursor(query.cursor, order),
+      cursor,
+      also: remembers ? AS_OF : undefined,
     };
-    return listPage(this.db, request, params);
+    const db = this.connectionFor(caller, query, way);
+    const answer = await listPage<AsOf>(db, request, params);
+    if (way.walk && !isWhole(answer, query)) {
+      if (known && !cursor) this.totals.remember(query, { ...known, isOld: true });
+      return null;
+    }
+    const { page, total, also } = answer;
+    if (total === null && way.total !== 'none') return null;
+    if (remembers && total !== null && also.fold !== null) {
+      this.totals.remember(query, { total, asOf: also.as_of, fold: also.fold, isOld: known?.isOld ?? false });
+    }
+    return page;
+  }
+
+  /** Short reads together, searches prepared, and whatever else is planned for its values. */
+  private connectionFor(caller: Caller, query: ContactQuery, way: ReadingWay): Queryable {
+    if (isShort(caller, query, way)) return this.reads;
+    return query.search === undefined ? this.db : this.prepared;
   }
 
   /** The contact with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */
   async findById(
     caller: Caller,
     id: string,
-    { db = this.db, lock = false }: { db?: Queryable; lock?: boolean } = {},
-  ): Promise<ContactDetail | null> {
+    { db = this.reads, lock = false }: { db?: Queryable; lock?: boolean } = {},
+  ): Promise<FoundContact | null> {
     const params = new Params();
-    const contact = contactJson(visibleFields(caller), this.products.names, params);
+    const detail = this.detailFor(caller, params);
     const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
-    const statement = `SELECT ${contact} AS contact FROM ${CONTACT_AND_COMPANY} WHERE ${where}`;
-    const rows = await db.query<{ contact: ContactDetail }[]>(
+    const statement = `SELECT ${detail}::text AS text, c.portal_access, c.portal_role
+       FROM ${CONTACT_AND_COMPANY} WHERE ${where}`;
+    const [row] = await db.query<(PortalAccess & { text: string })[]>(
       lock ? `${statement} FOR UPDATE OF c` : statement,
       params.values,
     );
-    return rows[0]?.contact ?? null;
+    return row ? { ...row, detail: new JsonText(row.text) } : null;
+  }
+
+  /** The SQL of a whole contact, put together once for each kind of caller; the product names are its $1. */
+  private detailFor(caller: Caller, params: Params): string {
+    const { names } = this.products;
+    const known = this.details.get(caller.kind);
+    if (known) params.add(names);
+    const detail = known ?? contactJson(visibleFields(caller), names, params);
+    this.details.set(caller.kind, detail);
+    return detail;
   }
 
   /** The id of the contact with this canonical e-mail among those the caller sees, or null. */
@@ -72,7 +149,7 @@ export class ContactsRepository {
   async insert(
     caller: Caller,
     contact: Partial<Contact> & { id: string },
-    db: Queryable = this.db,
+    db: Queryable = this.prepared,
   ): Promise<(CreatedContact & PortalAccess) | null> {
     const params = new Params();
     const row = caller.kind === 'key' ? contact : { ...contact, company_id: caller.companyId };
@@ -89,7 +166,7 @@ export class ContactsRepository {
     caller: Caller,
     id: string,
     changes: Partial<Contact>,
-    db: Queryable = this.db,
+    db: Queryable = this.prepared,
   ): Promise<PortalAccess | null> {
     const params = new Params();
     const set = assignments(changes, params);

@@ -6,7 +6,7 @@ import { brokenConstraint } from '../common/database-errors.js';
 import { ApiError, found } from '../common/errors.js';
 import { requireMatch } from '../common/etag.js';
 import { IdSource } from '../common/ids.js';
-import type { Page } from '../common/page.js';
+import type { JsonText } from '../common/json-text.js';
 import type { Queryable } from '../common/sql.js';
 import { isCompanyAdmin, requireMayCreate, requireMayPatch } from './contact.authority.js';
 import {
@@ -29,18 +29,22 @@ export class ContactsService {
     private readonly audit: AuditLog,
   ) {}
 
-  list(caller: Caller, query: ContactQuery): Promise<Page<Partial<ContactDetail>>> {
+  list(caller: Caller, query: ContactQuery): Promise<JsonText> {
     return this.contacts.list(caller, query);
   }
 
   /** The contact, or null when there is none for the caller. */
-  find(caller: Caller, id: string): Promise<ContactDetail | null> {
-    return this.contacts.findById(caller, id);
+  async find(caller: Caller, id: string): Promise<ContactDetail | null> {
+    const contact = await this.contacts.findById(caller, id);
+    return contact && (JSON.parse(contact.detail.text) as ContactDetail);
   }
 
-  /** @throws ApiError 404 when there is no such contact for the caller. */
-  async get(caller: Caller, id: string): Promise<ContactDetail> {
-    return found(await this.find(caller, id), 'contact', id);
+  /**
+   * The contact as it is answered.
+   * @throws ApiError 404 when there is no such contact for the caller.
+   */
+  async get(caller: Caller, id: string): Promise<JsonText> {
+    return found(await this.contacts.findById(caller, id), 'contact', id).detail;
   }
 
   /**
@@ -79,7 +83,7 @@ export class ContactsService {
             await this.requireStillAdmin(caller, db);
             const before = found(await this.contacts.findById(caller, id, { db, lock: true }), 'contact', id);
             requireMayPatch(caller, id, dto);
-            if (ifMatch !== undefined) requireMatch(ifMatch, before);
+            if (ifMatch !== undefined) requireMatch(ifMatch, before.detail);
             const after = found(await this.contacts.update(caller, id, columns, db), 'contact', id);
             await this.recordAccess(caller, id, before, after, db);
             return after;

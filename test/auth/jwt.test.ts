@@ -4,6 +4,7 @@ import { generateKeyPair } from 'jose';
 import { createCompany, createContact } from '../support/factories.js';
 import { TestService } from '../support/service.js';
 import { TokenMaker } from '../support/tokens.js';
+import { waitUntil } from '../support/wait.js';
 
 let tokens: TokenMaker;
 let service: TestService;
@@ -43,6 +44,13 @@ test('a token of a contact with portal access lets its bearer in', async () => {
 test('a small difference of clocks is forgiven', async () => {
   expect(await statusOf(await tokens.sign(contact, { claims: { iat: now() + 2 } }))).toBe(200);
   expect(await statusOf(await tokens.sign(contact, { claims: { exp: now() - 2 } }))).toBe(200);
+});
+
+test('a token that was good a moment ago is refused once it has expired', async () => {
+  // The service allows five seconds of difference between clocks, so this one lives for a second.
+  const token = await tokens.sign(contact, { claims: { exp: now() - 4 } });
+  expect(await statusOf(token)).toBe(200);
+  await waitUntil(async () => (await statusOf(token)) === 401);
 });
 
 describe('is refused like no token at all:', () => {

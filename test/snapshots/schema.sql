@@ -16,6 +16,56 @@ AS $function$
      BEGIN
        RAISE EXCEPTION 'auth_audit_log is append-only' USING ERRCODE = 'insufficient_privilege';
      END $function$;
+CREATE OR REPLACE FUNCTION public.contact_changes_since(as_of pg_snapshot)
+ RETURNS SETOF contact_change
+ LANGUAGE plpgsql
+ STABLE ROWS 100
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+     BEGIN
+       RETURN QUERY
+         SELECT * FROM contact_change WHERE xid >= pg_snapshot_xmax(as_of)
+         UNION ALL
+         SELECT * FROM contact_change WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(as_of)));
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_count_faults()
+ RETURNS TABLE(slice text[], period text, starts_at timestamp with time zone, counted bigint, actual bigint)
+ LANGUAGE sql
+ STABLE
+AS $function$
+       WITH kept AS (
+         SELECT slice, period, starts_at, sum(n)::bigint AS n FROM (
+           SELECT slice, period, starts_at, n FROM contact_count
+           UNION ALL
+           
+  SELECT ARRAY[contact_type, source] AS slice, period, starts_at, sum(n)::bigint AS n
+  FROM (SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, sign AS n
+             FROM contact_changes_since((contact_last_fold()).as_of)) AS counted CROSS JOIN LATERAL (VALUES
+    ('ever', timestamptz '-infinity'),
+    ('month', date_trunc('month', hour, 'UTC')),
+    ('day', date_trunc('day', hour, 'UTC')),
+    ('hour', hour)
+  ) AS held_by (period, starts_at)
+  GROUP BY period, starts_at, CUBE (contact_type, source)
+  HAVING sum(n) <> 0 AND (period <> 'hour' OR GROUPING(contact_type, source) = 3)
+         ) AS cell GROUP BY 1, 2, 3
+       )
+       SELECT slice, period, starts_at, COALESCE(kept.n, 0), COALESCE(actual.n, 0)
+       FROM kept FULL JOIN (
+  SELECT ARRAY[contact_type, source] AS slice, period, starts_at, sum(n)::bigint AS n
+  FROM (
+  SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS n
+  FROM contact GROUP BY 1, 2, 3) AS counted CROSS JOIN LATERAL (VALUES
+    ('ever', timestamptz '-infinity'),
+    ('month', date_trunc('month', hour, 'UTC')),
+    ('day', date_trunc('day', hour, 'UTC')),
+    ('hour', hour)
+  ) AS held_by (period, starts_at)
+  GROUP BY period, starts_at, CUBE (contact_type, source)
+  HAVING sum(n) <> 0 AND (period <> 'hour' OR GROUPING(contact_type, source) = 3)) AS actual USING (slice, period, starts_at)
+       WHERE COALESCE(kept.n, 0) <> COALESCE(actual.n, 0)
+     $function$;
 CREATE OR REPLACE FUNCTION public.contact_default_portal_role()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -24,6 +74,12 @@ AS $function$
        NEW.portal_role := 'client_viewer';
        RETURN NEW;
      END $function$;
+CREATE OR REPLACE FUNCTION public.contact_document(full_name text, email text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ((COALESCE(search_normalize(full_name), ''::text) || '
+'::text) || COALESCE(email, ''::text));
 CREATE OR REPLACE FUNCTION public.contact_end_sign_ins()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -40,11 +96,208 @@ AS $function$
        END IF;
        RETURN NULL;
      END $function$;
+CREATE OR REPLACE FUNCTION public.contact_fold_changes(keep_changes bigint DEFAULT 50000)
+ RETURNS bigint
+ LANGUAGE plpgsql
+AS $function$
+     DECLARE
+       last contact_fold;
+       folded bigint;
+     BEGIN
+       -- Before the tables of the log, as a TRUNCATE does it.
+       LOCK TABLE contact IN ACCESS SHARE MODE;
+       IF NOT pg_try_advisory_xact_lock(hashtext('contact_fold')) THEN RETURN NULL; END IF;
+       last := contact_last_fold();
+       IF last.no IS NULL OR last.cluster <> (pg_control_system()).system_identifier
+         OR pg_snapshot_xmax(last.as_of) > pg_snapshot_xmax(pg_current_snapshot())
+       THEN
+         PERFORM contact_recount();
+         RETURN 0;
+       END IF;
+       WITH changed AS MATERIALIZED (
+         SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, sum(sign) AS n, count(*) AS changes
+         FROM contact_changes_since(last.as_of) GROUP BY 1, 2, 3
+       ), added AS (
+         INSERT INTO contact_count AS c (slice, period, starts_at, n) 
+  SELECT ARRAY[contact_type, source] AS slice, period, starts_at, sum(n)::bigint AS n
+  FROM (SELECT * FROM changed) AS counted CROSS JOIN LATERAL (VALUES
+    ('ever', timestamptz '-infinity'),
+    ('month', date_trunc('month', hour, 'UTC')),
+    ('day', date_trunc('day', hour, 'UTC')),
+    ('hour', hour)
+  ) AS held_by (period, starts_at)
+  GROUP BY period, starts_at, CUBE (contact_type, source)
+  HAVING sum(n) <> 0 AND (period <> 'hour' OR GROUPING(contact_type, source) = 3)
+         ON CONFLICT (slice, period, starts_at) DO UPDATE SET n = c.n + EXCLUDED.n
+       )
+       INSERT INTO contact_fold (as_of, changes)
+       SELECT pg_current_snapshot(), sum(changes) FROM changed HAVING sum(changes) > 0
+       RETURNING changes INTO folded;
+
+       IF folded > 0 THEN PERFORM contact_trim_log(keep_changes); END IF;
+       RETURN COALESCE(folded, 0);
+     END $function$;
 CREATE OR REPLACE FUNCTION public.contact_full_name(override text, first_name text, last_name text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN COALESCE(override, NULLIF(btrim(((COALESCE(first_name, ''::text) || ' '::text) || COALESCE(last_name, ''::text))), ''::text));
+CREATE OR REPLACE FUNCTION public.contact_last_fold()
+ RETURNS contact_fold
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+     DECLARE last contact_fold;
+     BEGIN
+       SELECT * INTO last FROM contact_fold ORDER BY no DESC LIMIT 1;
+       RETURN last;
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_log_delete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+     BEGIN
+       DELETE FROM contact_search WHERE created_at = OLD.created_at AND contact_id = OLD.id;
+       INSERT INTO contact_change (sign, id, created_at, email, company_id, contact_type, source, product, tags, pipeline_stage, funnel_stage, portal_access, portal_role, document)
+       VALUES (-1, OLD.id, OLD.created_at, OLD.email, OLD.company_id, OLD.contact_type, OLD.source, OLD.product, OLD.tags, OLD.pipeline_stage, OLD.funnel_stage, OLD.portal_access, OLD.portal_role, contact_document(OLD.full_name, OLD.email));
+       RETURN NULL;
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_log_insert()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+     BEGIN
+       WITH documented AS MATERIALIZED (
+         SELECT *, contact_document(full_name, email) AS document FROM new_contact
+       ), searchable AS (
+         INSERT INTO contact_search (contact_id, created_at, document)
+         SELECT id, created_at, document FROM documented
+       )
+       INSERT INTO contact_change (sign, id, created_at, email, company_id, contact_type, source, product, tags, pipeline_stage, funnel_stage, portal_access, portal_role, document)
+       SELECT 1, id, created_at, email, company_id, contact_type, source, product, tags, pipeline_stage, funnel_stage, portal_access, portal_role, document FROM documented;
+       RETURN NULL;
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_log_truncate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+     BEGIN
+       TRUNCATE contact_search, contact_change, contact_count, contact_fold;
+       RETURN NULL;
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_log_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+     DECLARE
+       before text := contact_document(OLD.full_name, OLD.email);
+       after text := contact_document(NEW.full_name, NEW.email);
+     BEGIN
+       IF (OLD.id, OLD.created_at) IS DISTINCT FROM (NEW.id, NEW.created_at) THEN
+         DELETE FROM contact_search WHERE created_at = OLD.created_at AND contact_id = OLD.id;
+       END IF;
+       IF (OLD.id, OLD.created_at, before) IS DISTINCT FROM (NEW.id, NEW.created_at, after) THEN
+         INSERT INTO contact_search (contact_id, created_at, document) VALUES (NEW.id, NEW.created_at, after)
+         ON CONFLICT (created_at, contact_id) DO UPDATE SET document = EXCLUDED.document;
+       END IF;
+       INSERT INTO contact_change (sign, id, created_at, email, company_id, contact_type, source, product, tags, pipeline_stage, funnel_stage, portal_access, portal_role, document)
+       VALUES (-1, OLD.id, OLD.created_at, OLD.email, OLD.company_id, OLD.contact_type, OLD.source, OLD.product, OLD.tags, OLD.pipeline_stage, OLD.funnel_stage, OLD.portal_access, OLD.portal_role, before), (1, NEW.id, NEW.created_at, NEW.email, NEW.company_id, NEW.contact_type, NEW.source, NEW.product, NEW.tags, NEW.pipeline_stage, NEW.funnel_stage, NEW.portal_access, NEW.portal_role, after);
+       RETURN NULL;
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_page_start(slice text[], skip bigint, OUT before timestamp with time zone, OUT rest bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+     DECLARE
+       last contact_fold := contact_last_fold();
+       level text;
+       starts timestamptz := '-infinity';
+       newer bigint;
+     BEGIN
+       before := 'infinity';
+       rest := skip;
+       IF last.no IS NULL THEN RETURN; END IF;
+       FOREACH level IN ARRAY ARRAY['month', 'day', 'hour'] LOOP
+         EXIT WHEN level = 'hour' AND slice <> '{NULL,NULL}';
+         SELECT running.starts_at, running.newer INTO starts, newer FROM (
+           SELECT starts_at, sum(n) AS n, sum(sum(n)) OVER (ORDER BY starts_at DESC) - sum(n) AS newer FROM (
+             SELECT starts_at, n FROM contact_count c
+             WHERE c.slice = contact_page_start.slice AND period = level
+               AND c.starts_at >= starts AND c.starts_at < before
+             UNION ALL
+             SELECT date_trunc(level, created_at, 'UTC'), sign FROM contact_changes_since(last.as_of) c
+             WHERE (slice[1] IS NULL OR c.contact_type = slice[1]) AND (slice[2] IS NULL OR c.source = slice[2])
+               AND c.created_at >= starts AND c.created_at < before
+           ) AS counted GROUP BY starts_at
+         ) AS running WHERE running.newer <= rest AND running.n > 0 ORDER BY running.starts_at LIMIT 1;
+         EXIT WHEN NOT FOUND;
+         rest := rest - newer;
+         before := (starts AT TIME ZONE 'UTC' + ('1 ' || level)::interval) AT TIME ZONE 'UTC';
+       END LOOP;
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_recount()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+     BEGIN
+       LOCK TABLE contact IN ACCESS SHARE MODE;
+       PERFORM pg_advisory_xact_lock(hashtext('contact_fold'));
+       DELETE FROM contact_change;
+       DELETE FROM contact_fold;
+       DELETE FROM contact_count;
+       WITH counted AS (INSERT INTO contact_count (slice, period, starts_at, n) 
+  SELECT ARRAY[contact_type, source] AS slice, period, starts_at, sum(n)::bigint AS n
+  FROM (
+  SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS n
+  FROM contact GROUP BY 1, 2, 3) AS counted CROSS JOIN LATERAL (VALUES
+    ('ever', timestamptz '-infinity'),
+    ('month', date_trunc('month', hour, 'UTC')),
+    ('day', date_trunc('day', hour, 'UTC')),
+    ('hour', hour)
+  ) AS held_by (period, starts_at)
+  GROUP BY period, starts_at, CUBE (contact_type, source)
+  HAVING sum(n) <> 0 AND (period <> 'hour' OR GROUPING(contact_type, source) = 3))
+       INSERT INTO contact_fold (as_of, changes) VALUES (pg_current_snapshot(), 0);
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_total(slice text[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+     DECLARE last contact_fold := contact_last_fold();
+     BEGIN
+       IF last.no IS NULL THEN RETURN NULL; END IF;
+       RETURN COALESCE((SELECT n FROM contact_count c WHERE c.slice = contact_total.slice AND period = 'ever'), 0)
+         + COALESCE((SELECT sum(sign) FROM contact_changes_since(last.as_of) c
+             WHERE (slice[1] IS NULL OR c.contact_type = slice[1]) AND (slice[2] IS NULL OR c.source = slice[2])), 0);
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_trim_log(keep_changes bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+     DECLARE
+       last contact_fold := contact_last_fold();
+       kept contact_fold;
+     BEGIN
+       SELECT f.* INTO kept FROM (
+         SELECT no, sum(changes) OVER (ORDER BY no DESC) AS later FROM contact_fold WHERE no > last.no - 1000
+       ) AS ranked JOIN contact_fold f USING (no) WHERE later <= keep_changes ORDER BY no LIMIT 1;
+       kept := COALESCE(kept, last);
+       DELETE FROM contact_fold WHERE no < kept.no;
+       IF FOUND THEN
+         DELETE FROM contact_change WHERE xid < pg_snapshot_xmax(kept.as_of)
+           AND xid <> ALL (ARRAY(SELECT pg_snapshot_xip(kept.as_of)));
+       END IF;
+     END $function$;
 CREATE OR REPLACE FUNCTION public.search_normalize(value text)
  RETURNS text
  LANGUAGE sql
@@ -55,6 +308,11 @@ CREATE OR REPLACE FUNCTION public.search_pattern(term text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN (('%'::text || replace(replace(replace(search_normalize(term), '\'::text, '\\'::text), '%'::text, '\%'::text), '_'::text, '\_'::text)) || '%'::text);
+CREATE OR REPLACE FUNCTION public.search_short_terms(document text)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+RETURN ARRAY(SELECT starting.term FROM generate_series(1, char_length(search_short_terms.document)) at(at), LATERAL (VALUES (substr(search_short_terms.document, at.at, 1)), (substr(search_short_terms.document, at.at, 2))) starting(term) WHERE (octet_length(starting.term) > char_length(starting.term)));
 
 TABLE api_key (
   id text COLLATE "C" NOT NULL,
@@ -144,8 +402,6 @@ TABLE contact (
   portal_role text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
-  search_text text GENERATED ((COALESCE(search_normalize(contact_full_name(full_name_override, first_name, last_name)), ''::text) || '
-'::text) || COALESCE(email, ''::text)),
   CONSTRAINT contact_company_fk FOREIGN KEY (company_id) REFERENCES company(id),
   CONSTRAINT contact_email_ck CHECK (((email ~ '^[!-?A-~]+@[a-z0-9.-]+$'::text) AND (email = lower(email)))),
   CONSTRAINT contact_email_or_company_ck CHECK (((email IS NOT NULL) OR (company_id IS NOT NULL))),
@@ -158,6 +414,47 @@ TABLE contact (
   CONSTRAINT contact_portal_role_ck CHECK ((portal_role = ANY (ARRAY['client_admin'::text, 'client_viewer'::text]))),
   CONSTRAINT contact_portal_role_given_ck CHECK (((portal_access = 0) OR (portal_role IS NOT NULL))),
   CONSTRAINT contact_type_ck CHECK ((contact_type ~ '^[a-z0-9][a-z0-9_-]*$'::text))
+);
+TABLE contact_change (
+  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  sign smallint NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  email text COLLATE "C",
+  company_id text COLLATE "C",
+  contact_type text NOT NULL,
+  source text NOT NULL,
+  product text,
+  tags text,
+  pipeline_stage text,
+  funnel_stage text,
+  portal_access smallint NOT NULL,
+  portal_role text,
+  document text NOT NULL,
+  CONSTRAINT contact_change_sign_ck CHECK ((sign = ANY (ARRAY['-1'::integer, 1])))
+);
+TABLE contact_count (
+  slice text[] NOT NULL,
+  period text NOT NULL,
+  starts_at timestamp with time zone NOT NULL,
+  n bigint NOT NULL,
+  CONSTRAINT contact_count_period_ck CHECK ((period = ANY (ARRAY['ever'::text, 'month'::text, 'day'::text, 'hour'::text]))),
+  CONSTRAINT contact_count_pk PRIMARY KEY (slice, period, starts_at),
+  CONSTRAINT contact_count_slice_ck CHECK ((cardinality(slice) = 2))
+);
+TABLE contact_fold (
+  no bigint NOT NULL IDENTITY ALWAYS,
+  as_of pg_snapshot NOT NULL,
+  cluster bigint NOT NULL DEFAULT (pg_control_system()).system_identifier,
+  changes bigint NOT NULL,
+  folded_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT contact_fold_pk PRIMARY KEY (no)
+);
+TABLE contact_search (
+  contact_id text COLLATE "C" NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  document text NOT NULL,
+  CONSTRAINT contact_search_pk PRIMARY KEY (created_at, contact_id)
 );
 TABLE magic_link (
   id text COLLATE "C" NOT NULL,
@@ -234,6 +531,7 @@ CREATE INDEX auth_audit_log_subject_ix ON public.auth_audit_log USING btree (sub
 CREATE INDEX company_name_ix ON public.company USING btree (name COLLATE "und-x-icu", id);
 CREATE INDEX company_revenue_ix ON public.company USING btree (COALESCE(monthly_revenue, ('-1'::integer)::numeric) DESC, id DESC);
 CREATE INDEX company_search_ix ON public.company USING gin (search_text gin_trgm_ops);
+CREATE INDEX contact_change_xid_ix ON public.contact_change USING btree (xid);
 CREATE INDEX contact_company_ix ON public.contact USING btree (company_id, created_at DESC, id DESC);
 CREATE INDEX contact_created_ix ON public.contact USING btree (created_at DESC, id DESC);
 CREATE INDEX contact_email_sort_ix ON public.contact USING btree (COALESCE(email, ''::text), id);
@@ -244,7 +542,8 @@ CREATE INDEX contact_funnel_stage_ix ON public.contact USING btree (funnel_stage
 CREATE INDEX contact_pipeline_stage_ix ON public.contact USING btree (pipeline_stage, created_at DESC, id DESC) WHERE (pipeline_stage IS NOT NULL);
 CREATE INDEX contact_portal_ix ON public.contact USING btree (portal_role, created_at DESC, id DESC) WHERE (portal_access = 1);
 CREATE INDEX contact_product_ix ON public.contact USING btree (product, created_at DESC, id DESC) WHERE (product IS NOT NULL);
-CREATE INDEX contact_search_ix ON public.contact USING gin (search_text gin_trgm_ops);
+CREATE INDEX contact_search_document_ix ON public.contact_search USING gin (document gin_trgm_ops);
+CREATE INDEX contact_search_short_ix ON public.contact_search USING gin (search_short_terms(document)) WHERE (octet_length(document) > char_length(document));
 CREATE INDEX contact_source_ix ON public.contact USING btree (source, created_at DESC, id DESC);
 CREATE INDEX contact_tags_ix ON public.contact USING gin (string_to_array(tags, ','::text));
 CREATE INDEX contact_type_ix ON public.contact USING btree (contact_type, created_at DESC, id DESC);
@@ -263,5 +562,10 @@ CREATE TRIGGER api_key_changed AFTER DELETE OR UPDATE OF secret_hash, previous_s
 CREATE TRIGGER auth_audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.auth_audit_log FOR EACH STATEMENT EXECUTE FUNCTION auth_audit_log_refuse();
 CREATE TRIGGER contact_default_portal_role BEFORE INSERT OR UPDATE OF portal_access, portal_role ON public.contact FOR EACH ROW WHEN (((new.portal_access = 1) AND (new.portal_role IS NULL))) EXECUTE FUNCTION contact_default_portal_role();
 CREATE TRIGGER contact_end_sign_ins AFTER UPDATE OF email, portal_access ON public.contact FOR EACH ROW WHEN (((old.email IS DISTINCT FROM new.email) OR ((old.portal_access = 1) AND (new.portal_access = 0)))) EXECUTE FUNCTION contact_end_sign_ins();
+CREATE TRIGGER contact_log_delete AFTER DELETE ON public.contact FOR EACH ROW EXECUTE FUNCTION contact_log_delete();
+CREATE TRIGGER contact_log_insert AFTER INSERT ON public.contact REFERENCING NEW TABLE AS new_contact FOR EACH STATEMENT EXECUTE FUNCTION contact_log_insert();
+CREATE TRIGGER contact_log_truncate AFTER TRUNCATE ON public.contact FOR EACH STATEMENT EXECUTE FUNCTION contact_log_truncate();
+CREATE TRIGGER contact_log_update AFTER UPDATE ON public.contact FOR EACH ROW WHEN ((((((((((((((old.id IS DISTINCT FROM new.id) OR (old.created_at IS DISTINCT FROM new.created_at)) OR (old.email IS DISTINCT FROM new.email)) OR (old.company_id IS DISTINCT FROM new.company_id)) OR (old.contact_type IS DISTINCT FROM new.contact_type)) OR (old.source IS DISTINCT FROM new.source)) OR (old.product IS DISTINCT FROM new.product)) OR (old.tags IS DISTINCT FROM new.tags)) OR (old.pipeline_stage IS DISTINCT FROM new.pipeline_stage)) OR (old.funnel_stage IS DISTINCT FROM new.funnel_stage)) OR (old.portal_access IS DISTINCT FROM new.portal_access)) OR (old.portal_role IS DISTINCT FROM new.portal_role)) OR (old.full_name IS DISTINCT FROM new.full_name))) EXECUTE FUNCTION contact_log_update();
 
 SEQUENCE auth_audit_log_id_seq;
+SEQUENCE contact_fold_no_seq;

@@ -1,0 +1,78 @@
+// Short reads: two connections shared by all requests, which are written to without waiting for earlier answers.
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { ENV } from '../config/config.module.js';
+import type { Env } from '../config/env.js';
+import { ApiError } from './errors.js';
+import { Lane, failedWithItsLane } from './lane.js';
+import type { Queryable } from './sql.js';
+
+const LANES = 2;
+/** Statements prepared at most: whoever chooses the fields of a list chooses its text, and each costs memory. */
+const PREPARED = 250;
+
+/**
+ * For statements that take a moment: whatever is sent down a lane waits for what is ahead of it. Transactions, writes
+ * and long statements belong to the pool, which also answers while there is no lane.
+ */
+@Injectable()
+export class Reads implements Queryable, OnApplicationShutdown {
+  private readonly lanes: readonly Lane[];
+  private readonly names = new Map<string, string>();
+  private prepared = 0;
+
+  constructor(
+    private readonly pool: DataSource,
+    @Inject(ENV) private readonly env: Env,
+  ) {
+    // A pooler in transaction mode knows no prepared statements, and its connections are not ours to fill.
+    const count = env.DATABASE_DIRECT_URL ? 0 : LANES;
+    this.lanes = Array.from({ length: count }, () => new Lane(pool.options));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.lanes.map((lane) => lane.close()));
+  }
+
+  /** The rows of a statement that changes nothing, prepared by its text. */
+  query<Rows = unknown[]>(sql: string, values: unknown[] = []): Promise<Rows> {
+    return this.run(sql, values);
+  }
+
+  private async run<Rows>(text: string, values: unknown[]): Promise<Rows> {
+    const lane = this.freestLane();
+    if (!lane) return this.pool.query<Rows>(text, values);
+    const asked = performance.now();
+    try {
+      return (await lane.query({ name: this.nameOf(text), text, values })) as Rows;
+    } catch (error) {
+      if (!failedWithItsLane(error)) throw error;
+      // Asked again at once, but not after a long wait: a silent database would be waited for twice.
+      const isLate = performance.now() - asked > this.env.DATABASE_TIMEOUT_MS / 2;
+      if (isLate) throw Object.assign(new ApiError('unavailable'), { cause: error });
+      return this.pool.query<Rows>(text, values);
+    }
+  }
+
+  private freestLane(): Lane | undefined {
+    let freest: Lane | undefined;
+    for (const lane of this.lanes) {
+      if (!lane.isOpen) lane.open();
+      else if (!freest || lane.waiting < freest.waiting) freest = lane;
+    }
+    return freest;
+  }
+
+  private nameOf(sql: string): string {
+    const known = this.names.get(sql);
+    if (known) return known;
+    if (this.names.size === PREPARED) {
+      // The server forgets them with the connection.
+      this.names.clear();
+      for (const lane of this.lanes) lane.leave();
+    }
+    const name = `read_${(this.prepared += 1)}`;
+    this.names.set(sql, name);
+    return name;
+  }
+}

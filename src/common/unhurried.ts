@@ -1,0 +1,34 @@
+// A connection for the service's own upkeep, without the limits that are meant for requests.
+import { Pool } from 'pg';
+import type { Env } from '../config/env.js';
+import type { Queryable } from './sql.js';
+
+/** Opened when first used and again after it was lost; one statement at a time, each as long as it takes. */
+export class UnhurriedConnection implements Queryable {
+  private readonly pool: Pool;
+
+  constructor(env: Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_TIMEOUT_MS'>, name: string) {
+    this.pool = new Pool({
+      connectionString: env.DATABASE_DIRECT_URL ?? env.DATABASE_URL,
+      application_name: name,
+      max: 1,
+      idleTimeoutMillis: 0,
+      connectionTimeoutMillis: env.DATABASE_TIMEOUT_MS,
+      keepAlive: true,
+    });
+    // What was running hears of a loss by itself; unheard, the event would end the process.
+    this.pool.on('error', () => undefined);
+    this.pool.on(
+      'connect',
+      (client) => void client.query('SET statement_timeout = 0').catch(() => undefined),
+    );
+  }
+
+  async query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows> {
+    return (await this.pool.query(sql, values)).rows as Rows;
+  }
+
+  async end(): Promise<void> {
+    await this.pool.end();
+  }
+}

@@ -1,0 +1,136 @@
+// The ways to read a list of contacts: all give the same answer, and the fastest that can be had is tried first.
+import type { Caller } from '../auth/caller.js';
+import type { Cursor } from '../common/cursor.js';
+import type { ListAnswer, ListRequest, PageStart, Total } from '../common/list.js';
+import type { Params } from '../common/sql.js';
+import { type ContactQuery, givenFilters, hasFew, isLogged } from './contact.query.js';
+import { isIndexed } from './contact.search.js';
+import type { RememberedTotal } from './remembered-totals.js';
+
+export interface ReadingWay {
+  readonly total: 'none' | 'of-slice' | 'remembered' | 'counted';
+  /** Finds a frequent search term by walking the list, through as many documents as match it at most. */
+  readonly walk?: boolean;
+}
+
+/** From this place on, the counts per month, day and hour find a page faster than stepping over rows. */
+const DEEP = 1_000;
+/** From this many matches on, walking the list finds a page of a search sooner than reading all matches. */
+const FREQUENT = 2_000;
+
+/** The ways to answer `query`, the first to be tried first; the last always succeeds. */
+export function waysToRead(caller: Caller, query: ContactQuery, known?: RememberedTotal): ReadingWay[] {
+  const walks = known !== undefined && known.total >= FREQUENT && !known.isOld && canWalk(query);
+  if (query.total === 0)
+    return walks ? [{ total: 'none', walk: true }, { total: 'none' }] : [{ total: 'none' }];
+  if (sliceOf(caller, query)) return [{ total: 'of-slice' }, { total: 'counted' }];
+  if (walks) return [{ total: 'remembered', walk: true }, { total: 'counted' }];
+  // A search that reads all its matches has counted them.
+  return known && query.search === undefined
+    ? [{ total: 'remembered' }, { total: 'counted' }]
+    : [{ total: 'counted' }];
+}
+
+/** Newest first, near the front, and no contact ranks before the others. */
+function canWalk(query: ContactQuery): boolean {
+  const { search } = query;
+  return search !== undefined && !search.includes('@') && isNewestFirst(query) && !isDeep(query);
+}
+
+const isDeep = ({ page, limit }: ContactQuery): boolean => (page - 1) * limit >= DEEP;
+
+const isNewestFirst = ({ sort = '-created_at' }: ContactQuery): boolean => sort === '-created_at';
+
+/** [contact_type, source] when the list is one that is counted by type and source; null stands for any. */
+function sliceOf(caller: Caller, query: ContactQuery): (string | null)[] | null {
+  const isCounted = givenFilters(query).every((name) => name === 'type' || name === 'source');
+  return caller.kind === 'key' && isCounted ? [query.type ?? null, query.source ?? null] : null;
+}
+
+/** Whether the list's total can be remembered: not within one company, which has few contacts. */
+export function isRememberable(caller: Caller, query: ContactQuery): boolean {
+  return caller.kind === 'key' && isLogged(query);
+}
+
+/** Whether the total that is read in this way is remembered. */
+export function isRemembered({ total }: ReadingWay, caller: Caller, query: ContactQuery): boolean {
+  return (total === 'counted' || total === 'remembered') && isRememberable(caller, query);
+}
+
+/** Whether a walk that had to stop somewhere came far enough. */
+export function isWhole(
+  { hasMore, shown, total }: ListAnswer,
+  { cursor, page, limit }: ContactQuery,
+): boolean {
+  return hasMore || (!cursor && total !== null && (page - 1) * limit + shown >= total);
+}
+
+/** Whether the statement takes a moment at most, so that others may wait behind it. */
+export function isShort(caller: Caller, query: ContactQuery, { total }: ReadingWay): boolean {
+  const isCheap = caller.kind === 'portal' || hasFew(query) || total === 'of-slice' || total === 'remembered';
+  return isCheap && query.search === undefined && (!isDeep(query) || startsByCounts(caller, query));
+}
+
+/** What is particular to the way: which rows are read, and how the total is had. */
+export function readIn(
+  way: ReadingWay,
+  { caller, query, where, cursor, known }: Reading,
+  params: Params,
+): Pick<ListRequest, 'rows' | 'id' | 'inOnePass' | 'total' | 'start'> {
+  const total = totalIn(way, { caller, query, where, known }, params);
+  if (query.search === undefined) {
+    return { rows: 'contact c', id: 'c.id', total, start: pageStart(caller, query, params) };
+  }
+  // Where nothing else of the contact is asked for, the planner leaves this join out.
+  const contact = 'LEFT JOIN contact c ON c.id = s.contact_id';
+  if (!way.walk || !known) {
+    // A term that no index finds is a frequent one: its page comes soon, and only its total asks for all documents.
+    const inOnePass = isIndexed(query.search);
+    return { rows: `contact_search s ${contact}`, id: 's.contact_id', inOnePass, total };
+  }
+  const [at, id] = cursor?.keys ?? [];
+  const onwards = cursor
+    ? `WHERE (created_at, contact_id) < (${params.add(at)}::timestamptz, ${params.add(id)})`
+    : '';
+  const walked = `SELECT * FROM contact_search ${onwards}
+    ORDER BY created_at DESC, contact_id DESC LIMIT ${params.add(known.total)}`;
+  return { rows: `(${walked}) s ${contact}`, id: 's.contact_id', total };
+}
+
+export interface Reading {
+  readonly caller: Caller;
+  readonly query: ContactQuery;
+  readonly where: readonly string[];
+  readonly cursor?: Cursor | null;
+  readonly known?: RememberedTotal;
+}
+
+function totalIn(way: ReadingWay, { caller, query, where, known }: Reading, params: Params): Total {
+  if (way.total === 'none' || way.total === 'counted') return way.total;
+  if (way.total === 'of-slice') {
+    return { select: `SELECT contact_total(${params.add(sliceOf(caller, query))}::text[])` };
+  }
+  // No row, and so null, when the log no longer reaches back to the snapshot.
+  const since = `contact_changes_since(${params.add(known?.asOf)}::pg_snapshot) c`;
+  return {
+    select: `SELECT ${params.add(known?.total)}::bigint
+        + (SELECT COALESCE(sum(c.sign), 0) FROM ${since} WHERE ${where.join(' AND ')})
+      FROM contact_fold WHERE no = ${params.add(known?.fold)}`,
+  };
+}
+
+/** Whether the counts per month, day and hour are of this list, in its order. */
+function startsByCounts(caller: Caller, query: ContactQuery): boolean {
+  const isNumbered = query.cursor === undefined;
+  return isNumbered && isDeep(query) && isNewestFirst(query) && sliceOf(caller, query) !== null;
+}
+
+function pageStart(caller: Caller, query: ContactQuery, params: Params): PageStart | undefined {
+  if (!startsByCounts(caller, query)) return undefined;
+  const slice = params.add(sliceOf(caller, query));
+  return {
+    from: `contact_page_start(${slice}::text[], ${params.add((query.page - 1) * query.limit)})`,
+    where: 'c.created_at < (SELECT before FROM start)',
+    skip: '(SELECT rest FROM start)',
+  };
+}

@@ -1,0 +1,26 @@
+// How a term is looked for in the search documents (contact_search.document: full name, line feed, e-mail; normalized).
+
+/** What a trigram index can look up. */
+const HAS_TRIGRAM = /[\p{L}\p{N}]{3}/u;
+
+/** One or two characters of a script in which that is a name, and which normalizing leaves alone. */
+const IS_SHORT_NAME = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]{1,2}$/u;
+
+/** Whether an index finds the documents that hold the term; else all of them are read. */
+export function isIndexed(term: string): boolean {
+  const text = term.normalize('NFKC');
+  return HAS_TRIGRAM.test(text) || IS_SHORT_NAME.test(text);
+}
+
+/**
+ * The condition that `document` holds the term. Each scalar subquery is evaluated once and not for every row.
+ * @param placeholder of the term in the statement's parameters.
+ */
+export function documentHolds(placeholder: string, term: string): string {
+  const normalized = `(SELECT search_normalize(${placeholder}))`;
+  const text = term.normalize('NFKC');
+  if (HAS_TRIGRAM.test(text)) return `document LIKE (SELECT search_pattern(${placeholder}))`;
+  if (!IS_SHORT_NAME.test(text)) return `strpos(document, ${normalized}) > 0`;
+  // As the index contact_search_short_ix has it.
+  return `octet_length(document) > char_length(document) AND search_short_terms(document) @> ARRAY[${normalized}]`;
+}
