@@ -1,0 +1,48 @@
+// The PostgreSQL that is measured on: DATABASE_URL, or an embedded one of the bench's own.
+import { mkdir } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { ROOT, loadEmbeddedDatabase } from './built.ts';
+
+export interface DatabaseServer {
+  /** A role that may create databases. */
+  url: string;
+  /** Leaves a server alone that somebody else started. */
+  stop: () => Promise<void>;
+}
+
+const MB = 1024 * 1024;
+
+export async function openDatabaseServer(): Promise<DatabaseServer> {
+  const given = process.env.DATABASE_URL;
+  if (given) return { url: given, stop: async () => {} };
+  const directory = join(ROOT, '.bench', 'postgres');
+  await mkdir(join(ROOT, '.bench'), { recursive: true });
+  const { startEmbeddedDatabase } = await loadEmbeddedDatabase();
+  return startEmbeddedDatabase({ directory, settings: settings() });
+}
+
+/** What one would set on a machine of this size; nothing that risks a committed write. */
+function settings(): Record<string, string> {
+  const memory = totalmem() / MB;
+  return {
+    shared_buffers: `${Math.floor(Math.min(4096, memory / 4))}MB`,
+    effective_cache_size: `${Math.floor(memory * 0.6)}MB`,
+    max_wal_size: '4GB',
+    random_page_cost: '1.1',
+    max_connections: '200',
+  };
+}
+
+const SHOWN = `server_version shared_buffers effective_cache_size work_mem max_wal_size random_page_cost fsync
+synchronous_commit full_page_writes jit max_connections max_parallel_workers_per_gather`.split(/\s+/);
+
+/** The settings that make a difference to what is measured. */
+export async function shownSettings(client: pg.Client): Promise<Record<string, string>> {
+  const { rows } = await client.query<{ name: string; value: string }>(
+    'SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name',
+    [SHOWN],
+  );
+  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+}

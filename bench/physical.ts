@@ -1,0 +1,112 @@
+// The physical limit: the statements that the service sends for a request, under pgbench without any service.
+import type pg from 'pg';
+import { isInstalled, measure } from './load.ts';
+import { tidyUp } from './measure.ts';
+import { INSERTED_DOMAIN, OPERATIONS, type Request, UNIQUE } from './operations.ts';
+import type { Options } from './options.ts';
+import { pgbench } from './pgbench.ts';
+import type { Progress } from './progress.ts';
+import { type Recorder, type Statement, startRecorder } from './recorder.ts';
+import { aligned, number } from './report.ts';
+import { chooseSamples } from './samples.ts';
+import type { Server } from './servers.ts';
+
+interface Physical {
+  client: pg.Client;
+  url: string;
+  /** Starts the service on a database reached by this URL. */
+  start: (name: Server['name'], databaseUrl: string) => Promise<Server>;
+  options: Options;
+}
+
+/** Recorded per operation, each then a script of its own. */
+const RECORDED = 20;
+/** Not part of a request: what the service does meanwhile, and what only asks whether the connection lives. */
+const BESIDE = /^\s*(SELECT\s+contact_fold_changes|LISTEN|SELECT 1\b)|\bpgboss\.|\b(FROM|UPDATE) api_key\b/i;
+
+export async function comparePhysical(physical: Physical, progress: Progress): Promise<void> {
+  if (!isInstalled('pgbench')) throw new Error('pgbench is not installed: it comes with PostgreSQL.');
+  const recorder = await startRecorder(physical.url);
+  try {
+    await compare(recorder, physical, progress);
+  } finally {
+    recorder.stop();
+  }
+}
+
+async function compare(
+  recorder: Recorder,
+  { client, url, start, options }: Physical,
+  progress: Progress,
+): Promise<void> {
+  const heard = await start('service', recorder.url);
+  const measured = await start('service', url);
+  const samples = await chooseSamples(client, options.contacts);
+  const operations = OPERATIONS.filter(({ key }) => options.operations.includes(key));
+  await client.query('DROP SEQUENCE IF EXISTS bench.written; CREATE SEQUENCE bench.written');
+  const rows: string[][] = [];
+  progress.begin('statements under pgbench');
+  for (const { key, title, connections, requests: make } of operations) {
+    const requests = make(samples);
+    const scripts: string[] = [];
+    let statements = 0;
+    for (const request of requests.slice(0, RECORDED)) {
+      const recorded = await record(recorder, heard, request);
+      if (recorded.length === 0) throw new Error(`The service answers ${request.path} without the database.`);
+      statements = recorded.length;
+      scripts.push(recorded.map((statement) => `${inlined(statement)};\n`).join(''));
+    }
+    const { seconds } = options;
+    const limit = await pgbench(url, { scripts, clients: connections, seconds });
+    const { requestsPerSecond } = await measure({
+      server: measured,
+      requests,
+      connections,
+      seconds,
+      unique: `p${key}`,
+    });
+    rows.push([
+      `${key}. ${title}`,
+      String(statements),
+      number(limit),
+      number(requestsPerSecond),
+      `${number((100 * requestsPerSecond) / limit)} %`,
+    ]);
+    progress.step(rows.length, operations.length, key);
+  }
+  await tidyUp(client);
+  progress.done();
+  const headings = ['operation', 'statements', 'pgbench /s', 'service /s', 'of it'];
+  if (options.json === '-') process.stdout.write(`${JSON.stringify({ headings, rows }, null, 2)}\n`);
+  else process.stdout.write(`\n${aligned([headings, ...rows])}\n`);
+}
+
+/** The second time: what the service remembers of the first is part of how it works. */
+async function record(recorder: Recorder, { url, headers }: Server, request: Request): Promise<Statement[]> {
+  const { method, path, body } = request;
+  for (const time of [1, 2]) {
+    recorder.take();
+    const answer = await fetch(url + path, {
+      method,
+      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      body: body?.replaceAll(UNIQUE, `r${time}n${Math.random().toString(36).slice(2)}`),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path} answers ${answer.status}: ${text}`);
+  }
+  return recorder.take().filter(({ text }) => !BESIDE.test(text));
+}
+
+/** The statement with its values written out; what has to be unique is taken from a sequence. */
+function inlined({ text, values }: Statement): string {
+  const isInsert = /^\s*INSERT/i.test(text);
+  const statement = text.replaceAll(/\$(\d+)/g, (_, index: string) => {
+    const value = values[Number(index) - 1] ?? null;
+    if (value === null) return 'NULL';
+    if (isInsert && value.startsWith('ct_')) return `('ct_bench' || nextval('bench.written'))`;
+    if (value.endsWith(`@${INSERTED_DOMAIN}`)) return `(nextval('bench.written') || '@${INSERTED_DOMAIN}')`;
+    return `'${value.replaceAll("'", "''")}'`;
+  });
+  // pgbench takes a colon and a letter for a variable of its own, even in a literal such as 'HH24:MI'.
+  return statement.replaceAll(/(?<!:):(?=[A-Za-z_])/g, `'||':'||'`);
+}

@@ -1,0 +1,129 @@
+// `npm run bench`: prepares data, starts the servers, measures, and tells.
+import { writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import pg from 'pg';
+import { checkAgreement } from './agreement.ts';
+import { chart } from './chart.ts';
+import { prepareDatabase } from './data/database.ts';
+import { openDatabaseServer, shownSettings } from './database-server.ts';
+import { LOAD_PROGRAM } from './load.ts';
+import { measureAll, tidyUp } from './measure.ts';
+import { OPERATIONS } from './operations.ts';
+import { type Options, USAGE, UsageError, readOptions } from './options.ts';
+import { comparePhysical } from './physical.ts';
+import { Progress, group } from './progress.ts';
+import { comparison, readResults, table } from './report.ts';
+import { type Results, summarize } from './results.ts';
+import { chooseSamples } from './samples.ts';
+import { SERVER_NAMES, type Server, createKey, startServer } from './servers.ts';
+import { soak } from './soak.ts';
+import { compareWrites } from './writes.ts';
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<number> {
+  const undo: (() => Promise<void>)[] = [];
+  const cleanUp = async (): Promise<void> => {
+    for (const step of undo.splice(0).toReversed()) await step();
+  };
+  const interrupted = (): void => void cleanUp().finally(() => process.exit(130));
+  try {
+    const options = readOptions(args);
+    if (options.help) {
+      process.stdout.write(USAGE);
+      return 0;
+    }
+    process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
+    await bench(options, undo);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`\n${explain(error)}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  } finally {
+    await cleanUp();
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
+  }
+}
+
+async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<void> {
+  const earlier = options.compare === undefined ? null : readResults(options.compare);
+  const progress = new Progress();
+  const server = await openDatabaseServer();
+  undo.push(() => server.stop());
+  const url = await prepareDatabase({ serverUrl: server.url, ...options }, progress);
+  const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
+  client.on('error', () => {}); // the next query reports a lost connection
+  await client.connect();
+  undo.push(() => client.end());
+  await tidyUp(client); // what an interrupted run left
+
+  const key = await createKey(url);
+  const start = async (name: Server['name'], databaseUrl = url): Promise<Server> => {
+    const started = await startServer(name, databaseUrl, key);
+    undo.push(() => started.stop());
+    return started;
+  };
+  if (options.mode === 'writes') return compareWrites({ client, url, start, options }, progress);
+  if (options.mode === 'soak') return soak({ client, start, options }, progress);
+
+  if (options.mode === 'physical') return comparePhysical({ client, url, start, options }, progress);
+
+  const servers = await allOrNone(SERVER_NAMES.map((name) => start(name)));
+  const samples = await chooseSamples(client, options.contacts);
+  const operations = OPERATIONS.filter((operation) => options.operations.includes(operation.key)).map(
+    (operation) => ({ operation, requests: operation.requests(samples) }),
+  );
+  const empty = operations.find(({ requests }) => requests.length === 0);
+  if (empty) throw new Error(`So few contacts leave nothing to ask for operation ${empty.operation.key}.`);
+  progress.begin('the servers give the same answers');
+  const { requests: agreed, alone } = await checkAgreement(operations, servers);
+  progress.done(`${agreed} requests compared`);
+  const measured = await measureAll(client, { ...options, operations, servers, alone }, progress);
+  if (options.operations.some((operation) => operation === 'g')) await tidyUp(client);
+
+  const { contacts, rounds, seconds } = options;
+  const results: Results = {
+    version: 1,
+    at: new Date().toISOString(),
+    contacts,
+    rounds,
+    seconds,
+    load: LOAD_PROGRAM,
+    node: process.version,
+    processors: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
+    database: await shownSettings(client),
+    agreed,
+    operations: summarize(measured),
+  };
+  tell(results, options, earlier);
+}
+
+/** Waits for all, so that whatever has started can be stopped when another has not. */
+async function allOrNone<T>(starting: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(starting);
+  return Promise.all(starting);
+}
+
+function tell(results: Results, { json, chart: picture }: Options, earlier: Results | null): void {
+  if (json === '-') process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
+  else {
+    const { contacts, rounds, seconds, load, node, processors, database, agreed } = results;
+    const settings = Object.entries(database).map(([name, value]) => `${name} ${value}`);
+    process.stdout.write(`
+${group(contacts)} contacts; ${rounds} rounds of ${seconds} s by ${load} on ${processors}, Node ${node}
+PostgreSQL: ${settings.join(', ')}
+${agreed} requests were answered alike by all three before measuring. CPU and db: processor time per request.
+
+${table(results)}
+`);
+    if (earlier) process.stdout.write(`\n${comparison(results, earlier)}\n`);
+  }
+  if (json !== undefined && json !== '-') writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+  if (picture !== undefined) writeFileSync(picture, chart(results));
+}
+
+function explain(error: unknown): string {
+  if (error instanceof UsageError) return `${error.message}\n\n${USAGE}`;
+  if (error instanceof AggregateError) return error.errors.map(explain).join('\n');
+  return error instanceof Error ? error.message : String(error);
+}

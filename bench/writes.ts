@@ -1,0 +1,156 @@
+// 64 writers at once on one type and source: what the triggers cost that keep counts and search documents, and
+// whether a count is lost.
+import pg from 'pg';
+import { isInstalled } from './load.ts';
+import { tidyUp } from './measure.ts';
+import { INSERTED_DOMAIN } from './operations.ts';
+import type { Options } from './options.ts';
+import { pgbench } from './pgbench.ts';
+import type { Progress } from './progress.ts';
+import { aligned, number } from './report.ts';
+import { median } from './results.ts';
+import type { Server } from './servers.ts';
+
+const WRITERS = 64;
+const TYPE = 'lead';
+const SOURCE = 'website';
+/** At least so much of the throughput without triggers. */
+const TARGET = 0.8;
+
+/** Each inserts rows of its own; a patch changes what filters and counts look at, in any of the inserted rows. */
+const STATEMENTS = {
+  insert: `INSERT INTO contact (id, email, first_name, last_name, contact_type, source)
+    SELECT 'ct_bench' || n, n || '@${INSERTED_DOMAIN}', 'Anna', 'Smith', '${TYPE}', '${SOURCE}'
+    FROM nextval('bench.written') AS n`,
+  patch: `UPDATE contact SET updated_at = now(), pipeline_stage = CASE pipeline_stage WHEN 'new' THEN 'won' ELSE 'new' END,
+      contact_type = CASE contact_type WHEN '${TYPE}' THEN 'client' ELSE '${TYPE}' END
+    WHERE id = (SELECT 'ct_bench' || (1 + floor(random() * last_value))::bigint FROM bench.written)`,
+};
+type Write = keyof typeof STATEMENTS;
+const WRITES = Object.keys(STATEMENTS) as Write[];
+
+interface Writes {
+  client: pg.Client;
+  url: string;
+  start: (name: Server['name']) => Promise<Server>;
+  options: Options;
+}
+
+/** @throws Error when the service's totals differ from a count afterwards. */
+export async function compareWrites(
+  { client, url, start, options }: Writes,
+  progress: Progress,
+): Promise<void> {
+  const triggers = await keepingTriggers(client);
+  if (triggers.length === 0)
+    throw new Error('This schema has no triggers that keep counts or search documents.');
+  const service = await start('service'); // it folds the counts meanwhile, as it does in production
+  const rates: { write: Write; kept: boolean; rate: number }[] = [];
+  progress.begin(`${WRITERS} writers`);
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (const kept of round % 2 === 0 ? [true, false] : [false, true]) {
+      await client.query('DROP SEQUENCE IF EXISTS bench.written; CREATE SEQUENCE bench.written');
+      await switched(client, triggers, kept);
+      try {
+        for (const write of WRITES) {
+          const rate = await throughput(url, STATEMENTS[write], options.seconds);
+          rates.push({ write, kept, rate });
+          progress.step(rates.length, 4 * options.rounds, `${write}, ${kept ? 'with' : 'without'} triggers`);
+        }
+        if (kept) await requireExact(client, service);
+        // Rows that came without the triggers have to go without them.
+        await tidyUp(client);
+      } finally {
+        await switched(client, triggers, true);
+      }
+    }
+  }
+  await requireExact(client, service);
+  progress.done();
+  tell(rates, options);
+}
+
+/** The triggers of contact whose functions write what the service derives from it. */
+async function keepingTriggers(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT t.tgname AS name FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+     WHERE t.tgrelid = 'contact'::regclass AND NOT t.tgisinternal
+       AND p.prosrc ~ 'contact_(change|search|count)' ORDER BY 1`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function switched(client: pg.Client, triggers: readonly string[], on: boolean): Promise<void> {
+  const changes = triggers.map((name) => `${on ? 'ENABLE' : 'DISABLE'} TRIGGER ${pg.escapeIdentifier(name)}`);
+  await client.query(`ALTER TABLE contact ${changes.join(', ')}`);
+}
+
+/** Statements per second. */
+function throughput(url: string, statement: string, seconds: number): Promise<number> {
+  return isInstalled('pgbench')
+    ? pgbench(url, { scripts: [`${statement};\n`], clients: WRITERS, seconds })
+    : byClients(url, statement, seconds);
+}
+
+async function byClients(url: string, statement: string, seconds: number): Promise<number> {
+  const pool = new pg.Pool({ connectionString: url, max: WRITERS });
+  let done = 0;
+  const deadline = performance.now() + seconds * 1000;
+  const write = async (): Promise<void> => {
+    const client = await pool.connect();
+    try {
+      for (; performance.now() < deadline; done += 1) await client.query({ name: 'write', text: statement });
+    } finally {
+      client.release();
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: WRITERS }, write));
+    return done / seconds;
+  } finally {
+    await pool.end();
+  }
+}
+
+/** The totals of the service are those of a count: of all, and of the type and source everybody wrote. */
+async function requireExact(client: pg.Client, { url, headers }: Server): Promise<void> {
+  const wanted: [string, string][] = [
+    ['', 'true'],
+    [`&type=${TYPE}&source=${SOURCE}`, `contact_type = '${TYPE}' AND source = '${SOURCE}'`],
+    ['&type=client', `contact_type = 'client'`],
+    ['&pipeline_stage=won', `pipeline_stage = 'won'`],
+  ];
+  for (const [filter, where] of wanted) {
+    const { rows } = await client.query<{ count: number }>(
+      `SELECT count(*)::integer AS count FROM contact WHERE ${where}`,
+    );
+    const response = await fetch(`${url}/api/contacts?limit=1${filter}`, { headers });
+    const text = await response.text();
+    if (!response.ok)
+      throw new Error(`The service answers limit=1${filter} with ${response.status}: ${text}`);
+    const { total } = (JSON.parse(text) as { data: { total: number } }).data;
+    if (total !== rows[0]?.count) {
+      throw new Error(`The total of limit=1${filter} is ${total}, but there are ${rows[0]?.count}.`);
+    }
+  }
+}
+
+function tell(rates: readonly { write: Write; kept: boolean; rate: number }[], { json }: Options): void {
+  const of = (write: Write, kept: boolean): number =>
+    median(rates.filter((one) => one.write === write && one.kept === kept).map(({ rate }) => rate));
+  const results = WRITES.map((write) => {
+    const [withTriggers, without] = [of(write, true), of(write, false)];
+    return { write, withTriggers, without, ratio: withTriggers / without, target: TARGET };
+  });
+  if (json === '-') return void process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
+  const rows = results.map(({ write, withTriggers, without, ratio }) => [
+    write,
+    number(withTriggers),
+    number(without),
+    `${ratio.toFixed(2)} ${ratio >= TARGET ? '✓' : '✗'} (at least ${TARGET})`,
+  ]);
+  const headings = ['write', 'with triggers /s', 'without /s', 'ratio'];
+  process.stdout.write(
+    `\n${aligned([headings, ...rows])}\n\nNo count is lost: totals agree with count(*).\n`,
+  );
+}
