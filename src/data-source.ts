@@ -12,16 +12,36 @@ import { SigningKey } from './portal/signing-key.entity.js';
 /** How much longer than the server's own timeout to wait for word of it, in ms. */
 const GRACE = 500;
 
-/** Drops a connection that comes back with its query unanswered: all that followed would wait behind that. */
+/** A client of pg, with what pg has no public name for. */
+type Client = pg.Client & { _activeQuery: object | null; connection: pg.Connection };
+
+/**
+ * Drops a connection that comes back with its query unanswered: all that followed would wait behind that. And with a
+ * lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
+ */
 class ImpatientPool extends pg.Pool {
+  private readonly unused = new Set<Client>();
+
   constructor(options: pg.PoolConfig) {
     super(options);
-    this.on('release', (_error, released) => {
-      const client = released as unknown as pg.Client & { _activeQuery: object | null };
-      // pg has no public name for it. (readyForQuery is false for a moment after every refused statement, too.)
+    this.on('acquire', (client) => this.unused.delete(client as unknown as Client));
+    this.on('remove', (client) => this.unused.delete(client as unknown as Client));
+    this.on('release', (error, released) => {
+      const client = released as unknown as Client;
+      // (readyForQuery is false for a moment after every refused statement, too.)
       const { _activeQuery: unanswered } = client;
       if (unanswered) void client.end();
+      if (unanswered || error) this.dropUnused();
+      else this.unused.add(client);
     });
+  }
+
+  private dropUnused(): void {
+    for (const client of this.unused) {
+      // By the error the pool learns of it at once; from a silent server no end would ever come.
+      client.emit('error', new Error('Another connection was lost.'));
+      client.connection.stream.destroy();
+    }
   }
 }
 

@@ -47,6 +47,8 @@ export class Reads implements Queryable, OnApplicationShutdown {
       return (await lane.query({ name: this.nameOf(text), text, values })) as Rows;
     } catch (error) {
       if (!failedWithItsLane(error)) throw error;
+      // What befell one connection befell the other: it would cost a request to find out.
+      for (const other of this.lanes) other.leave();
       // Asked again at once, but not after a long wait: a silent database would be waited for twice.
       const isLate = performance.now() - asked > this.env.DATABASE_TIMEOUT_MS / 2;
       if (isLate) throw Object.assign(new ApiError('unavailable'), { cause: error });
