@@ -69,14 +69,21 @@ function knownNames(Dto: Type<object>): string[] {
 
 type Conversion = (value: unknown) => unknown;
 
-/** Each field's conversion to the form in which it is stored. */
+const knownConversions = new Map<Type<object>, Map<string, Conversion>>();
+
+/** Each field's conversion to the form in which it is stored; put together once for each DTO. */
 function conversions(Dto: Type<object>): Map<string, Conversion> {
-  const rules = getMetadataStorage()
-    .getTargetValidationMetadatas(Dto, '', true, false)
-    .filter(({ name }) => name === RULE);
-  return new Map(
-    rules.map(({ propertyName, constraints: [convert] }) => [propertyName, convert as Conversion]),
-  );
+  let known = knownConversions.get(Dto);
+  if (!known) {
+    const rules = getMetadataStorage()
+      .getTargetValidationMetadatas(Dto, '', true, false)
+      .filter(({ name }) => name === RULE);
+    known = new Map(
+      rules.map(({ propertyName, constraints: [convert] }) => [propertyName, convert as Conversion]),
+    );
+    knownConversions.set(Dto, known);
+  }
+  return known;
 }
 
 /** Sets the known fields only. Not by plainToInstance, which takes keys such as "constructor" inside a value for code. */
