@@ -5,7 +5,7 @@ import { PRODUCTS } from './data/rows.ts';
 export interface Samples {
   /** Ids of companies of a usual size. */
   companies: string[];
-  /** The frequent combinations. */
+  /** Those of contacts drawn at random, so that the frequent ones are asked for as often as they occur. */
   combinations: { type: string; source: string }[];
   frequentTerms: string[];
   rareTerms: string[];
@@ -29,7 +29,7 @@ export async function chooseSamples(client: pg.Client, contacts: number): Promis
     SELECT id AS value FROM (SELECT id FROM company ORDER BY hashtextextended(id, 1) LIMIT 2000) AS candidate
     WHERE (SELECT count(*) FROM contact WHERE company_id = candidate.id) BETWEEN 10 AND 200 LIMIT 1000`);
   const { rows: combinations } = await client.query<{ type: string; source: string }>(`
-    SELECT contact_type AS type, source FROM contact GROUP BY 1, 2 ORDER BY count(*) DESC, 1, 2 LIMIT 20`);
+    SELECT contact_type AS type, source FROM contact ORDER BY hashtextextended(id, 4) LIMIT 200`);
   const ids = await column('SELECT id AS value FROM contact ORDER BY hashtextextended(id, 2) LIMIT 5000');
   const { rows: newContacts } = await client.query<object>(`
     SELECT first_name, last_name, company_id, title, department, phone, contact_type, source,
