@@ -35,6 +35,7 @@ const LOGGED = `sign, ${FILTERED.join(', ')}, document`;
 const WATCHED = [...FILTERED, 'full_name'];
 
 export const migration: Migration = {
+  alters: ['contact'],
   up: [
     `CREATE FUNCTION contact_document(full_name text, email text) RETURNS text
        LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -31,6 +31,7 @@ const COUNTED_ANEW = cells(`
   FROM contact GROUP BY 1, 2, 3`);
 
 export const migration: Migration = {
+  alters: ['contact'],
   up: [
     // cluster tells a dump restored elsewhere, where the transaction ids of as_of mean nothing.
     `CREATE TABLE contact_fold (

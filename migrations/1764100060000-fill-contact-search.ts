@@ -23,8 +23,7 @@ export const migration: Migration = {
           (SELECT jsonb_build_object('created_at', created_at, 'id', id) FROM batch
            ORDER BY created_at DESC, id DESC LIMIT 1) AS next`,
     },
-    `DROP INDEX CONCURRENTLY IF EXISTS contact_search_document_ix`,
-    `CREATE INDEX CONCURRENTLY contact_search_document_ix ON contact_search USING gin (document gin_trgm_ops)`,
+    { index: 'contact_search_document_ix', on: 'contact_search USING gin (document gin_trgm_ops)' },
 
     // Trigrams say nothing of terms of one or two characters. Of ASCII these are frequent and found by walking the
     // list; in other scripts, Chinese first of all, they are whole names.
@@ -34,17 +33,19 @@ export const migration: Migration = {
          SELECT term FROM generate_series(1, char_length(document)) AS at,
            LATERAL (VALUES (substr(document, at, 1)), (substr(document, at, 2))) AS starting (term)
          WHERE octet_length(term) > char_length(term))`,
-    `DROP INDEX CONCURRENTLY IF EXISTS contact_search_short_ix`,
-    `CREATE INDEX CONCURRENTLY contact_search_short_ix ON contact_search USING gin (search_short_terms(document))
+    {
+      index: 'contact_search_short_ix',
+      on: `contact_search USING gin (search_short_terms(document))
        WHERE octet_length(document) > char_length(document)`,
+    },
     `ANALYZE contact_search`,
     `SELECT contact_recount()`,
     `ANALYZE contact_count`,
   ],
   down: [
-    `DROP INDEX CONCURRENTLY contact_search_short_ix`,
-    `DROP FUNCTION search_short_terms(text)`,
-    `DROP INDEX CONCURRENTLY contact_search_document_ix`,
+    `DROP INDEX CONCURRENTLY IF EXISTS contact_search_short_ix`,
+    `DROP FUNCTION IF EXISTS search_short_terms(text)`,
+    `DROP INDEX CONCURRENTLY IF EXISTS contact_search_document_ix`,
     `TRUNCATE contact_search`,
   ],
 };

@@ -3,7 +3,9 @@
 import type { Migration } from '../src/database/migration.ts';
 
 export const migration: Migration = {
+  alters: ['contact'],
   up: [`ALTER TABLE contact DROP COLUMN search_text`],
+  // Writes the whole table anew, and everybody waits for it: not while it is in use.
   down: [
     `ALTER TABLE contact ADD COLUMN search_text text GENERATED ALWAYS AS (
        COALESCE(search_normalize(contact_full_name(full_name_override, first_name, last_name)), '')

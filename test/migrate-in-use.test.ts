@@ -14,7 +14,10 @@ beforeAll(async () => {
   scratch = await ScratchDatabase.create();
   client = scratch.client;
 });
-beforeEach(() => scratch.clear());
+beforeEach(async () => {
+  await client.query('ROLLBACK'); // of a test that failed half way
+  await scratch.clear();
+});
 afterAll(() => scratch.drop());
 
 describe('a table that others have locked', () => {
@@ -55,6 +58,37 @@ describe('a table that others have locked', () => {
   });
 });
 
+const altering: Migration = {
+  alters: ['a'],
+  up: ['ALTER TABLE a ADD x text'],
+  down: ['ALTER TABLE a DROP x'],
+};
+
+it('waits for a vacuum of the table it alters without holding anybody up', async () => {
+  await client.query('CREATE TABLE a ()');
+  const migrator = await scratch.migratorOf({ [FIRST]: altering });
+  // The lock that a vacuum takes.
+  await client.query('BEGIN; LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE');
+  const run = migrator.up();
+  const waiting = async (): Promise<unknown[]> =>
+    onAnotherConnection(`SELECT mode FROM pg_locks WHERE relation = 'a'::regclass AND NOT granted`);
+  await waitUntil(async () => (await waiting()).length > 0);
+  expect(await waiting()).toEqual([{ mode: 'ShareUpdateExclusiveLock' }]);
+  await onAnotherConnection('INSERT INTO a DEFAULT VALUES');
+  await client.query('COMMIT');
+  expect(await run).toEqual([FIRST]);
+  expect(scratch.lines).toEqual([expect.stringMatching(/^Applied /)]);
+});
+
+it('says what it waited for when a vacuum of the table it alters does not end', async () => {
+  await client.query('CREATE TABLE a ()');
+  const migrator = await scratch.migratorOf({ [FIRST]: altering }, { patience: 0 });
+  await client.query('BEGIN; LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE');
+  await expect(migrator.up()).rejects.toThrow(
+    `${FIRST} (up) has to alter a, but a vacuum, an ANALYZE or an index build is at work on it: run it again later.`,
+  );
+});
+
 describe('a step in batches', () => {
   /** Copies a into b, ten rows a batch. */
   const copy = {
@@ -93,7 +127,8 @@ describe('a step in batches', () => {
     await client.query('UPDATE trap SET trap = 0');
     expect(await migrator.up()).toEqual([FIRST]);
     expect(scratch.lines).toContain(`${FIRST} goes on at step 2, where it broke off`);
-    expect(scratch.lines).toContain('copies of a: 75 rows');
+    expect(scratch.lines).toContain('copies of a: 20 of about 95 rows');
+    expect(scratch.lines).toContain('copies of a: 95 rows');
     expect(await count('b')).toBe(95);
     expect(await scratch.tables()).toEqual(['a', 'b', 'migration', 'trap']);
   });
@@ -106,6 +141,30 @@ describe('a step in batches', () => {
     expect(await run).toBeInstanceOf(MigrationError);
     await client.query('ROLLBACK');
     expect(await migrator.up()).toEqual([FIRST]);
+    expect(await count('b')).toBe(95);
+  });
+
+  it('tells how far it is', async () => {
+    await (await scratch.migratorOf({ [FIRST]: copying }, { progressEvery: 0 })).up();
+    const told = Array.from({ length: 10 }, (_, batch) => `copies of a: ${batch * 10} of about 95 rows`);
+    expect(scratch.lines.filter((line) => line.includes('about'))).toEqual([
+      ...told,
+      'copies of a: 95 of about 95 rows',
+    ]);
+  });
+
+  it('lets go of the rows it has while it waits for one that others have', async () => {
+    const locking = { ...copy, batch: copy.batch.replace('LIMIT 10', 'LIMIT 10 FOR UPDATE') };
+    const migrator = await scratch.migratorOf({
+      [FIRST]: { ...copying, up: copying.up.toSpliced(1, 1, locking) },
+    });
+    await client.query('BEGIN; UPDATE a SET x = x WHERE x = 5');
+    const run = migrator.up();
+    await waitUntil(async () => scratch.lines.includes(`${FIRST} waits for rows that others have locked`));
+    // Another process of the service, with the row that the batch locked first.
+    await onAnotherConnection('UPDATE a SET x = x WHERE x = 1 RETURNING x');
+    await client.query('COMMIT');
+    expect(await run).toEqual([FIRST]);
     expect(await count('b')).toBe(95);
   });
 
@@ -125,6 +184,57 @@ describe('a step in batches', () => {
     );
     return ended.length;
   };
+});
+
+describe('an index of a table in use', () => {
+  const indexing: Migration = {
+    withoutTransaction: 'the index is built while rows are written',
+    up: [{ index: 'a_x_ix', on: 'a (x)' }],
+    down: ['DROP INDEX CONCURRENTLY a_x_ix'],
+  };
+  const BUILDING = 'FROM pg_stat_progress_create_index WHERE datname = current_database()';
+
+  beforeEach(async () => {
+    await client.query('CREATE TABLE a AS SELECT x FROM generate_series(1, 95) x');
+  });
+
+  it('tells how far it is', async () => {
+    const migrator = await scratch.migratorOf({ [FIRST]: indexing }, { progressEvery: 20 });
+    await client.query('BEGIN; INSERT INTO a VALUES (0)');
+    const run = migrator.up();
+    const told = 'a_x_ix: waiting for writers before build, 0 of 1 transactions';
+    await waitUntil(async () => scratch.lines.includes(told));
+    await client.query('COMMIT');
+    expect(await run).toEqual([FIRST]);
+  });
+
+  it('is built anew by the next run when the first was broken off', async () => {
+    const migrator = await scratch.migratorOf({ [FIRST]: indexing });
+    await client.query('BEGIN; INSERT INTO a VALUES (0)');
+    const run = migrator.up().catch((error: unknown) => error);
+    await waitUntil(async () => (await onAnotherConnection(`SELECT pid ${BUILDING}`)).length > 0);
+    await onAnotherConnection(`SELECT pg_terminate_backend(pid, 5000) ${BUILDING}`);
+    expect(await run).toBeInstanceOf(MigrationError);
+    await client.query('COMMIT');
+    expect(await indexes()).toEqual([{ name: 'a_x_ix', valid: false }]);
+
+    expect(await migrator.up()).toEqual([FIRST]);
+    expect(await indexes()).toEqual([{ name: 'a_x_ix', valid: true }]);
+  });
+
+  it('is printed by a dry run', async () => {
+    await (await scratch.migratorOf({ [FIRST]: indexing })).up({ dryRun: true });
+    expect(scratch.lines.join('\n')).toContain(
+      'DROP INDEX CONCURRENTLY IF EXISTS a_x_ix;\nCREATE INDEX CONCURRENTLY a_x_ix ON a (x);',
+    );
+  });
+
+  const indexes = async (): Promise<unknown[]> =>
+    (
+      await client.query<object>(
+        `SELECT indexrelid::regclass::text AS name, indisvalid AS valid FROM pg_index WHERE indrelid = 'a'::regclass`,
+      )
+    ).rows;
 });
 
 async function onAnotherConnection(sql: string): Promise<unknown[]> {

@@ -2,9 +2,10 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
+import { tellIndexProgress } from './index-progress.js';
 import type { MigrationFile } from './migration-files.js';
 import { MigrationError } from './migration-error.js';
-import { type BatchedStep, type MigrationStep, sqlOf } from './migration.js';
+import { type BatchedStep, type IndexStep, type MigrationStep, sqlOf, statementsOf } from './migration.js';
 
 export type Direction = 'up' | 'down';
 
@@ -15,6 +16,10 @@ export interface Run {
   readonly log: (line: string) => void;
   /** How long in all to go on asking for a table that others keep locked, in ms. */
   readonly patience: number;
+  /** Time between two lines of progress, in ms. */
+  readonly progressEvery: number;
+  /** Another connection, for whoever watches the first. */
+  readonly connect: () => Promise<Client>;
 }
 
 /**
@@ -22,68 +27,93 @@ export interface Run {
  * ask again.
  */
 const LOCK_TIMEOUT = '900ms';
+/**
+ * A batch that waits for one row keeps others from the rows it has already. It gives in long before PostgreSQL looks
+ * for a deadlock, after a second, and might choose the service's statement to fail.
+ */
+const BATCH_LOCK_TIMEOUT = '200ms';
 const LOCK_PAUSE_MS = 500;
 const LOCK_NOT_AVAILABLE = '55P03';
-
-const PROGRESS_EVERY_MS = 5_000;
 
 /** The steps and `record` in one transaction. */
 export async function runInTransaction(run: Run, record: () => Promise<void>): Promise<void> {
   const { client, file, direction } = run;
-  await untilUnlocked(run, async () => {
-    await client.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-    try {
+  await untilUnlocked(run, 'a table', () =>
+    inTransaction(client, async () => {
+      await afterMaintenance(run);
+      await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
       for (const [index, step] of file.migration[direction].entries()) {
         await explained(run, index, () => client.query(sqlOf(step)));
       }
       await record();
-      await client.query('COMMIT');
-    } catch (error) {
-      // The first error tells more than a rollback's on a lost connection, which rolls back anyway.
-      await client.query('ROLLBACK').catch(() => undefined);
-      throw error;
-    }
-  });
+    }),
+  );
+}
+
+/**
+ * Waits until no vacuum, no ANALYZE and no index build works on the tables, and keeps new ones away. This lock lets
+ * every read and write pass, so it may wait for more than the second after which PostgreSQL breaks an automatic vacuum
+ * off; a lock that is given up earlier would find the same vacuum there again and again.
+ */
+async function afterMaintenance({ client, file, direction, patience }: Run): Promise<void> {
+  for (const table of file.migration.alters ?? []) {
+    await client.query(`SET LOCAL lock_timeout = ${Math.max(1, patience)}`);
+    await client.query(`LOCK TABLE ${table} IN SHARE UPDATE EXCLUSIVE MODE`).catch((cause: unknown) => {
+      if (sqlState(cause) !== LOCK_NOT_AVAILABLE) throw cause;
+      throw new Error(
+        `${file.name} (${direction}) has to alter ${table}, but a vacuum, an ANALYZE or an index build is at work on it: ` +
+          'run it again later.',
+        { cause },
+      );
+    });
+  }
 }
 
 /** The steps one by one, from the one that an earlier run broke off in; then `record`. */
 export async function runStepwise(run: Run, record: () => Promise<void>): Promise<void> {
   const { client, file, direction } = run;
   await client.query(
-    `CREATE TABLE IF NOT EXISTS migration_progress (run text PRIMARY KEY, step integer NOT NULL, next jsonb)`,
+    `CREATE TABLE IF NOT EXISTS migration_progress (
+       run text PRIMARY KEY, step integer NOT NULL, next jsonb, rows bigint NOT NULL
+     )`,
   );
   const name = `${file.name} ${direction} ${file.checksum}`;
-  const { rows } = await client.query<Progress>('SELECT step, next FROM migration_progress WHERE run = $1', [
-    name,
-  ]);
-  const begun = rows[0] ?? { step: 0, next: null };
+  const { rows } = await client.query<Progress & { step: number }>(
+    'SELECT step, next, rows::float8 AS rows FROM migration_progress WHERE run = $1',
+    [name],
+  );
+  const begun = rows[0] ?? { step: 0, ...AT_FIRST };
   if (rows[0]) run.log(`${file.name} goes on at step ${begun.step + 1}, where it broke off`);
-  const reached = (step: number, next: object | null): Promise<unknown> =>
+  const reached = (step: number, progress: Progress): Promise<unknown> =>
     client.query(
-      `INSERT INTO migration_progress (run, step, next) VALUES ($1, $2, $3)
-       ON CONFLICT (run) DO UPDATE SET step = EXCLUDED.step, next = EXCLUDED.next`,
-      [name, step, next],
+      `INSERT INTO migration_progress (run, step, next, rows) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (run) DO UPDATE SET step = EXCLUDED.step, next = EXCLUDED.next, rows = EXCLUDED.rows`,
+      [name, step, progress.next, progress.rows],
     );
   const steps = file.migration[direction];
   for (const [index, step] of steps.entries()) {
     if (index < begun.step) continue;
-    const from = index === begun.step ? begun.next : null;
-    await explained(run, index, () =>
-      typeof step === 'string'
-        ? alone(run, step)
-        : inBatches(run, step, from, (next) => reached(index, next)),
-    );
-    await reached(index + 1, null);
+    const from = index === begun.step ? begun : AT_FIRST;
+    await explained(run, index, () => {
+      if (typeof step === 'string') return alone(run, step);
+      if ('index' in step) return anIndex(run, step);
+      return inBatches(run, step, from, (progress) => reached(index, progress));
+    });
+    await reached(index + 1, AT_FIRST);
   }
-  await client.query('BEGIN; DROP TABLE migration_progress');
-  await record();
-  await client.query('COMMIT');
+  await inTransaction(client, async () => {
+    await client.query('DROP TABLE migration_progress');
+    await record();
+  });
 }
 
+/** How far a step in batches has come. */
 interface Progress {
-  step: number;
   next: object | null;
+  rows: number;
 }
+
+const AT_FIRST: Progress = { next: null, rows: 0 };
 
 async function alone(run: Run, statement: string): Promise<void> {
   const { client, log } = run;
@@ -91,40 +121,69 @@ async function alone(run: Run, statement: string): Promise<void> {
   const concurrent = /\bCONCURRENTLY\b/.test(statement);
   await client.query(`SET lock_timeout = '${concurrent ? 0 : LOCK_TIMEOUT}'`);
   log(statement.split('\n', 1)[0] ?? '');
-  await untilUnlocked(run, () => client.query(statement));
+  await untilUnlocked(run, 'a table', () => client.query(statement));
+}
+
+async function anIndex(run: Run, step: IndexStep): Promise<void> {
+  const { client, log } = run;
+  await client.query('SET lock_timeout = 0');
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  log(`${step.index}: building it CONCURRENTLY`);
+  const over = new AbortController();
+  const telling = tellIndexProgress(run, { index: step.index, pid: rows[0]?.pid ?? 0 }, over.signal);
+  try {
+    for (const statement of statementsOf(step)) await client.query(statement);
+  } finally {
+    over.abort();
+    await telling;
+  }
 }
 
 async function inBatches(
   run: Run,
   { fill, of, batch }: BatchedStep,
-  from: object | null,
-  reached: (next: object) => Promise<unknown>,
+  from: Progress,
+  reached: (progress: Progress) => Promise<unknown>,
 ): Promise<void> {
-  const { client, log } = run;
+  const { client, log, progressEvery } = run;
   const estimate = await client.query<{ rows: number }>(
     'SELECT reltuples::float8 AS rows FROM pg_class WHERE oid = $1::regclass',
     [of],
   );
   const all = Math.max(estimate.rows[0]?.rows ?? 0, 0);
-  await client.query('SET lock_timeout = 0');
-  let done = 0;
-  let told = performance.now();
-  for (let next: object | null = from; ;) {
-    await client.query('BEGIN');
-    const { rows } = await client.query<{ rows: number; next: object | null }>(batch, [next]);
+  await client.query(`SET lock_timeout = '${BATCH_LOCK_TIMEOUT}'`);
+  const once = async (last: Progress): Promise<Progress | null> => {
+    const { rows } = await client.query<{ rows: number; next: object | null }>(batch, [last.next]);
     const [result] = rows;
-    if (!result?.next) break;
-    done += result.rows;
-    next = result.next;
-    await reached(result.next);
-    await client.query('COMMIT');
-    if (performance.now() - told > PROGRESS_EVERY_MS) {
+    if (!result?.next) return null;
+    const progress = { next: result.next, rows: last.rows + result.rows };
+    await reached(progress);
+    return progress;
+  };
+  let last = from;
+  let told = -Infinity;
+  for (let next: Progress | null = from; next;) {
+    last = next;
+    if (performance.now() - told >= progressEvery) {
       told = performance.now();
-      log(`${fill}: ${done} of about ${Math.max(all, done)} rows`);
+      log(`${fill}: ${last.rows} of about ${Math.max(all, last.rows)} rows`);
     }
+    next = await untilUnlocked(run, 'rows', () => inTransaction(client, () => once(last)));
   }
-  await client.query('COMMIT');
-  log(`${fill}: ${done} rows`);
+  log(`${fill}: ${last.rows} rows`);
+}
+
+async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query('BEGIN');
+  try {
+    const result = await work();
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    // The first error tells more than a rollback's on a lost connection, which rolls back anyway.
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Says which statement failed. */
@@ -134,15 +193,14 @@ async function explained<T>({ file, direction }: Run, index: number, work: () =>
   });
 }
 
-async function untilUnlocked(run: Run, work: () => Promise<unknown>): Promise<void> {
+async function untilUnlocked<T>(run: Run, what: 'a table' | 'rows', work: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + run.patience;
   for (let waiting = false; ; waiting = true) {
     try {
-      await work();
-      return;
+      return await work();
     } catch (error) {
       if (sqlState(error) !== LOCK_NOT_AVAILABLE || performance.now() > deadline) throw error;
-      if (!waiting) run.log(`${run.file.name} waits for a table that others have locked`);
+      if (!waiting) run.log(`${run.file.name} waits for ${what} that others have locked`);
       await delay(LOCK_PAUSE_MS);
     }
   }
@@ -155,7 +213,8 @@ function sqlState(error: unknown): string | undefined {
 
 /** The steps as they would run, for a dry run. */
 export function printable(steps: readonly MigrationStep[]): string[] {
-  return steps.map((step) =>
-    typeof step === 'string' ? `${step};` : `-- in batches: ${step.fill}\n${step.batch};`,
-  );
+  return steps.map((step) => {
+    const title = typeof step !== 'string' && 'fill' in step ? `-- in batches: ${step.fill}\n` : '';
+    return `${title}${sqlOf(step)};`;
+  });
 }

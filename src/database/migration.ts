@@ -10,9 +10,11 @@ export interface Migration {
    * had not finished, so each step must bear being run again after a failure half way.
    */
   readonly withoutTransaction?: string;
+  /** Tables in use that the transaction alters: it waits for whoever maintains them first, which holds nobody up. */
+  readonly alters?: readonly string[];
 }
 
-export type MigrationStep = string | BatchedStep;
+export type MigrationStep = string | BatchedStep | IndexStep;
 
 /** Rows written in batches, each a short transaction, so that a full table is never held up. */
 export interface BatchedStep {
@@ -27,7 +29,23 @@ export interface BatchedStep {
   readonly batch: string;
 }
 
-/** The SQL of a step. */
+/** An index built CONCURRENTLY, anew whenever the step is run again: one broken off leaves an invalid index behind. */
+export interface IndexStep {
+  readonly index: string;
+  /** What follows ON: the table, the method and what is indexed. */
+  readonly on: string;
+}
+
+/** The SQL of a step: each statement on its own. */
+export function statementsOf(step: MigrationStep): string[] {
+  if (typeof step === 'string') return [step];
+  if ('batch' in step) return [step.batch];
+  return [
+    `DROP INDEX CONCURRENTLY IF EXISTS ${step.index}`,
+    `CREATE INDEX CONCURRENTLY ${step.index} ON ${step.on}`,
+  ];
+}
+
 export function sqlOf(step: MigrationStep): string {
-  return typeof step === 'string' ? step : step.batch;
+  return statementsOf(step).join(';\n');
 }

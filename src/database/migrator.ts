@@ -18,6 +18,8 @@ export interface MigratorOptions {
   log?: (line: string) => void;
   /** How long in all to go on asking for a table that others keep locked, in ms; a minute by default. */
   patience?: number;
+  /** Time between two lines of progress of a long step, in ms; five seconds by default. */
+  progressEvery?: number;
 }
 
 export class Migrator {
@@ -25,12 +27,14 @@ export class Migrator {
   private readonly directory: string;
   private readonly log: (line: string) => void;
   private readonly patience: number;
+  private readonly progressEvery: number;
 
-  constructor({ url, directory = MIGRATIONS_DIRECTORY, log = console.log, patience }: MigratorOptions) {
+  constructor({ url, directory, log, patience, progressEvery }: MigratorOptions) {
     this.url = url;
-    this.directory = directory;
-    this.log = log;
+    this.directory = directory ?? MIGRATIONS_DIRECTORY;
+    this.log = log ?? console.log;
     this.patience = patience ?? 60_000;
+    this.progressEvery = progressEvery ?? 5_000;
   }
 
   /**
@@ -96,7 +100,7 @@ export class Migrator {
     });
   }
 
-  private async connected<T>(work: (client: Client) => Promise<T>): Promise<T> {
+  private async connect(): Promise<Client> {
     const client = new Client({
       connectionString: this.url,
       application_name: 'contacts-migrate',
@@ -105,6 +109,11 @@ export class Migrator {
     // A lost connection rejects the running query as well; unheard, the event would end the process.
     client.on('error', () => undefined);
     await client.connect();
+    return client;
+  }
+
+  private async connected<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    const client = await this.connect();
     try {
       // A role's statement_timeout is meant for requests; building an index may take longer.
       await client.query(`SET statement_timeout = 0; SET client_min_messages = warning`);
@@ -156,7 +165,9 @@ export class Migrator {
     if (outside) this.log(`${name} runs outside a transaction: ${outside}`);
     const started = performance.now();
     const elapsed = (): number => Math.round(performance.now() - started);
-    const run = { client, file, direction, log: this.log, patience: this.patience };
+    const { log, patience, progressEvery } = this;
+    const connect = (): Promise<Client> => this.connect();
+    const run = { client, file, direction, log, patience, progressEvery, connect };
     await (outside ? runStepwise : runInTransaction)(run, () => record(client, file, direction, elapsed()));
     this.log(`${direction === 'up' ? 'Applied' : 'Undone'} ${name} in ${elapsed()} ms`);
   }

@@ -53,7 +53,7 @@ export class ScratchDatabase {
 
   async migratorOf(
     migrations: Record<string, Migration>,
-    options: Pick<MigratorOptions, 'patience'> = {},
+    options: Pick<MigratorOptions, 'patience' | 'progressEvery'> = {},
   ): Promise<Migrator> {
     const directory = await this.folder(migrations);
     return new Migrator({ url: this.url, directory, log: (line) => this.lines.push(line), ...options });
