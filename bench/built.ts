@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -18,6 +19,25 @@ async function load<Module>(path: string): Promise<Module> {
 
 /** Runs `dist/<program>.js` and answers what it prints. */
 export async function runBuilt(program: string, args: string[], env: NodeJS.ProcessEnv): Promise<string> {
+  let output = '';
+  const tell = (line: string): void => void (output += `${line}\n`);
+  await startBuilt(program, args, { env, tell }).ended;
+  return output;
+}
+
+export interface Running {
+  /** Ends it at once. */
+  kill: () => void;
+  /** Rejects with what it wrote when it fails, or is ended by anybody else. */
+  ended: Promise<void>;
+}
+
+/** Starts `dist/<program>.js`; `tell` gets each line it prints as soon as it does. */
+export function startBuilt(
+  program: string,
+  args: string[],
+  { env, tell }: { env: NodeJS.ProcessEnv; tell: (line: string) => void },
+): Running {
   requireBuild();
   const child = spawn(process.execPath, ['--no-warnings', `dist/${program}.js`, ...args], {
     cwd: ROOT,
@@ -27,9 +47,17 @@ export async function runBuilt(program: string, args: string[], env: NodeJS.Proc
   let [output, errors] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
-  const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${errors || output}`);
-  return output;
+  createInterface({ input: child.stdout }).on('line', tell);
+  let killed = false;
+  const kill = (): void => {
+    killed = child.kill('SIGKILL');
+  };
+  return { kill, ended: end() };
+
+  async function end(): Promise<void> {
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0 && !killed) throw new Error(`${program} ${args.join(' ')} failed:\n${errors || output}`);
+  }
 }
 
 function requireBuild(): void {

@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { join } from 'node:path';
-import type pg from 'pg';
+import pg from 'pg';
 import { ROOT, loadEmbeddedDatabase } from './built.ts';
 
 export interface DatabaseServer {
@@ -20,7 +20,22 @@ export async function openDatabaseServer(): Promise<DatabaseServer> {
   const directory = join(ROOT, '.bench', 'postgres');
   await mkdir(join(ROOT, '.bench'), { recursive: true });
   const { startEmbeddedDatabase } = await loadEmbeddedDatabase();
-  return startEmbeddedDatabase({ directory, settings: settings() });
+  const { url, stop } = await startEmbeddedDatabase({ directory, settings: settings() });
+  return { url, stop: async () => void ((await isInUse(url)) || (await stop())) };
+}
+
+/** Whether another run works on the server, which it found running. */
+async function isInUse(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query(
+      `SELECT FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+    );
+    return rows.length > 0;
+  } finally {
+    await client.end();
+  }
 }
 
 /** What one would set on a machine of this size; nothing that risks a committed write. */

@@ -23,9 +23,11 @@ Instead of the comparison with the baselines:
   --writes            64 writers at once, with and without the triggers that keep counts and search documents
   --soak <minutes>    mixed load on the service, and what becomes of its memory
   --physical          the service's own statements under pgbench, where that is installed
+  --migration         the migrations that add the log of changes, on a full table in use: how long anybody waits
 
 The database is made on the server of DATABASE_URL, by a role that may create databases, as contacts_bench_<n>;
-without DATABASE_URL on an embedded PostgreSQL in .bench/. It is kept, and found again by the next run.
+without DATABASE_URL on an embedded PostgreSQL in .bench/. It is kept, and found again by the next run; that of
+--migration is not.
 
 Exit codes: 0 measured, 1 failed or the servers disagree, 2 not understood.
 `;
@@ -36,6 +38,7 @@ const OPTIONS = {
   fresh: { type: 'boolean' },
   writes: { type: 'boolean' },
   physical: { type: 'boolean' },
+  migration: { type: 'boolean' },
   contacts: { type: 'string' },
   operations: { type: 'string' },
   rounds: { type: 'string' },
@@ -46,6 +49,9 @@ const OPTIONS = {
   compare: { type: 'string' },
   soak: { type: 'string' },
 } as const;
+
+/** Instead of the comparison. */
+const MODES = ['writes', 'soak', 'physical', 'migration'] as const;
 
 export interface Options {
   help: boolean;
@@ -59,7 +65,7 @@ export interface Options {
   json?: string;
   chart?: string;
   compare?: string;
-  mode: 'compare' | 'writes' | 'soak' | 'physical';
+  mode: 'compare' | (typeof MODES)[number];
   soakMinutes: number;
 }
 
@@ -70,7 +76,7 @@ export class UsageError extends Error {}
 export function readOptions(args: string[]): Options {
   const values = parsed(args);
   const quick = values.quick === true;
-  const modes = (['writes', 'soak', 'physical'] as const).filter((name) => values[name] !== undefined);
+  const modes = MODES.filter((name) => values[name] !== undefined);
   if (modes.length > 1) throw new UsageError(`--${modes.join(' and --')} are measured one at a time.`);
   if (values.chart !== undefined && !values.chart.endsWith('.svg')) {
     throw new UsageError('--chart takes the name of an .svg file.');

@@ -8,6 +8,7 @@ import { prepareDatabase } from './data/database.ts';
 import { openDatabaseServer, shownSettings } from './database-server.ts';
 import { LOAD_PROGRAM } from './load.ts';
 import { measureAll, tidyUp } from './measure.ts';
+import { measureMigration } from './migration.ts';
 import { OPERATIONS } from './operations.ts';
 import { type Options, USAGE, UsageError, readOptions } from './options.ts';
 import { comparePhysical } from './physical.ts';
@@ -50,6 +51,8 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
   const progress = new Progress();
   const server = await openDatabaseServer();
   undo.push(() => server.stop());
+  if (options.mode === 'migration')
+    return measureMigration({ serverUrl: server.url, options, undo }, progress);
   const url = await prepareDatabase({ serverUrl: server.url, ...options }, progress);
   const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
   client.on('error', () => {}); // the next query reports a lost connection

@@ -15,10 +15,17 @@ afterAll(dropDatabase);
 
 /** Whatever TEST_DATABASE_URL leads to may have one from a run that was interrupted. */
 async function dropDatabase(): Promise<void> {
+  await onServer(`DROP DATABASE IF EXISTS contacts_bench_${CONTACTS} WITH (FORCE)`);
+}
+
+async function onServer(statement: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: process.env.TEST_SERVER_URL });
   await client.connect();
-  await client.query(`DROP DATABASE IF EXISTS contacts_bench_${CONTACTS} WITH (FORCE)`);
-  await client.end();
+  try {
+    return (await client.query<object>(statement)).rows;
+  } finally {
+    await client.end();
+  }
 }
 
 async function run(program: string, args: string[]): Promise<Finished> {
@@ -68,6 +75,44 @@ test('measures three servers that agree, and leaves the data as it was', async (
     for (const name of SERVERS) expect(rates[name].requestsPerSecond).toBeGreaterThan(0);
   }
   expect(await countContacts()).toBe(CONTACTS);
+}, 120_000);
+
+test('migrates a table in use, goes on after the run was killed, and undoes it all', async () => {
+  // More than one batch before the third at which the first run is killed.
+  const size = ['--contacts', '20000', '--seconds', '1'];
+  const { code, stdout, stderr } = await run('npm', [
+    'run',
+    '--silent',
+    'bench',
+    '--',
+    '--migration',
+    '--json',
+    '-',
+    ...size,
+  ]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('goes on at step 1') });
+
+  const results = JSON.parse(stdout);
+  const used = { read: { count: expect.any(Number) }, write: { count: expect.any(Number) } };
+  const steps = [
+    'log-contact-changes',
+    'count-contacts',
+    'search documents (killed)',
+    'search documents',
+    'contact_search_document_ix',
+    'contact_search_short_ix',
+    'SELECT contact_recount()',
+    'drop-contact-search-text',
+  ];
+  expect(results).toMatchObject({ version: 1, contacts: 20_000, before: used, during: used, after: used });
+  expect(results.steps.map(({ title }: { title: string }) => title)).toEqual(expect.arrayContaining(steps));
+  expect(results.fill.brokenOffAt).toBe(5_000);
+  expect(results.fill.rows).toBeGreaterThan(19_000);
+  for (const kind of ['read', 'write']) expect(results.during[kind].count).toBeGreaterThan(0);
+  expect(stderr).toContain('Undone 1764100000000-log-contact-changes');
+  expect(await onServer(`SELECT FROM pg_database WHERE datname = 'contacts_bench_migration_20000'`)).toEqual(
+    [],
+  );
 }, 120_000);
 
 test.each([

@@ -5,7 +5,7 @@ import { type Progress, group } from '../progress.ts';
 import { generate } from './generate.ts';
 
 /** Raised whenever what is generated changes, so that earlier databases are made anew. */
-const GENERATOR_VERSION = 1;
+const GENERATOR_VERSION = 2;
 
 interface Wanted {
   /** A role that may create databases, on any database of the server. */
@@ -37,7 +37,7 @@ export async function prepareDatabase(
     'CREATE SCHEMA bench',
     'CREATE TABLE bench.generated (version integer, contacts integer, at timestamptz DEFAULT now())',
   ]);
-  await generate(url, contacts, progress);
+  await generate({ url, contacts, searched: true }, progress);
   await administer(url, [`INSERT INTO bench.generated VALUES (${GENERATOR_VERSION}, ${contacts})`]);
   return url;
 }
@@ -63,7 +63,7 @@ async function reasonToGenerate(
     : 'the generator has changed since';
 }
 
-async function administer(url: string, statements: readonly string[]): Promise<pg.QueryResult[]> {
+export async function administer(url: string, statements: readonly string[]): Promise<pg.QueryResult[]> {
   const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
   await client.connect();
   try {

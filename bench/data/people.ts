@@ -38,7 +38,7 @@ function companyTable(companies: number): string {
         AS domain
     FROM (
       SELECT place, place % ${LAST_NAMES.length} AS founder_place, place / ${pairs} AS branch,
-        (${businesses})[1 + (place / ${LAST_NAMES.length} + place) % ${BUSINESSES.length}] AS business
+        (${businesses})[1 + (place / ${LAST_NAMES.length} + place % ${LAST_NAMES.length}) % ${BUSINESSES.length}] AS business
       FROM generate_series(0, ${companies - 1}) AS place
     ) AS numbered JOIN draw.last_name AS founder ON founder.place = founder_place
     ORDER BY numbered.place`;
