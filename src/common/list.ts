@@ -24,7 +24,7 @@ export interface ListRequest {
   readonly total: Total;
   /** Where a numbered page begins, if that is known better than by counting from the first row. */
   readonly start?: PageStart;
-  /** Further columns of the whole list, for the one who asks. */
+  /** Further columns of the whole list, which may speak of its `total`, for the one who asks. */
   readonly also?: string;
 }
 
@@ -56,7 +56,7 @@ interface Row {
   items: string | null;
   shown: number;
   has_more: boolean;
-  /** Sort keys of the last item; null where no page follows. */
+  /** Sort keys of the last item of a full page. */
   last: string[] | null;
 }
 
@@ -69,7 +69,7 @@ export async function listPage<Also = unknown>(
   const { order, page, limit, cursor } = request;
   const [row] = (await db.query(listStatement(request, params), params.values)) as [Row & Also];
   const { total, shown, has_more: hasMore } = row;
-  const next = row.last && `"${encodeCursor(order.name, row.last)}"`;
+  const next = hasMore && row.last ? `"${encodeCursor(order.name, row.last)}"` : null;
   const text =
     `{"items":[${row.items ?? ''}]` +
     `${request.total === 'none' ? '' : `,"total":${total}`}` +
@@ -95,7 +95,9 @@ function listStatement(request: ListRequest, params: Params): string {
   const last =
     cursor === undefined
       ? 'NULL'
-      : `max(ARRAY[${names.map((name) => `${name}::text`).join(', ')}]) FILTER (WHERE place = ${limit} AND more)`;
+      : `max(ARRAY[${names.map((name) => `${name}::text`).join(', ')}]) FILTER (WHERE place = ${limit})`;
+  // Without the OFFSET 0 that follows it, the total would be had once for each mention of it.
+  const counted = `SELECT ${totalOf(total, inOnePass ? 'FROM hits' : `FROM ${rows} ${matching(where)}`)} AS total`;
   // One row more than asked for tells whether there is a next page. The limit is no parameter, for the planner has
   // to know that a page is small, and neither is no offset: it takes one that it does not know for a deep one. What
   // an item needs beyond order and filter is read for the page's rows alone. The items come as one text: rows would
@@ -107,16 +109,15 @@ function listStatement(request: ListRequest, params: Params): string {
       ${paged}
       ORDER BY ${inOrder} LIMIT ${limit + 1} OFFSET ${skip}
     ), listed AS (
-      SELECT ${names.join(', ')}, ${item}::text AS item,
-        row_number() OVER (ORDER BY ${inOrder}) AS place, count(*) OVER () > ${limit} AS more
+      SELECT ${names.join(', ')}, row_number() OVER (ORDER BY ${inOrder}) AS place, ${item}::text AS item
       FROM page ${items}
     )
     SELECT * FROM (
       SELECT string_agg(item, ',' ORDER BY place) FILTER (WHERE place <= ${limit}) AS items,
-        LEAST(count(*), ${limit})::int AS shown, COALESCE(bool_or(more), false) AS has_more, ${last} AS last
+        LEAST(count(*), ${limit})::int AS shown, count(*) > ${limit} AS has_more, ${last} AS last
       FROM listed
     ) AS listing
-    CROSS JOIN (SELECT ${totalOf(total, inOnePass ? 'FROM hits' : `FROM ${rows} ${matching(where)}`)} AS total ${also ? `, ${also}` : ''}) AS whole`;
+    CROSS JOIN (${also ? `SELECT total, ${also} FROM (${counted} OFFSET 0) AS counted` : counted}) AS whole`;
 }
 
 const matching = (conditions: readonly string[]): string =>

@@ -3,7 +3,7 @@ import type { Caller } from '../auth/caller.js';
 import type { Cursor } from '../common/cursor.js';
 import type { ListAnswer, ListRequest, PageStart, Total } from '../common/list.js';
 import type { Params } from '../common/sql.js';
-import { type ContactQuery, givenFilters, hasFew, isLogged } from './contact.query.js';
+import { type ContactQuery, givenFilters, isLogged, isSelective } from './contact.query.js';
 import { isIndexed } from './contact.search.js';
 import type { RememberedTotal } from './remembered-totals.js';
 
@@ -20,7 +20,7 @@ const FREQUENT = 2_000;
 
 /** The ways to answer `query`, the first to be tried first; the last always succeeds. */
 export function waysToRead(caller: Caller, query: ContactQuery, known?: RememberedTotal): ReadingWay[] {
-  const walks = known !== undefined && known.total >= FREQUENT && !known.isOld && canWalk(query);
+  const walks = known !== undefined && known.total >= FREQUENT && !known.isOld && canWalk(caller, query);
   if (query.total === 0)
     return walks ? [{ total: 'none', walk: true }, { total: 'none' }] : [{ total: 'none' }];
   if (sliceOf(caller, query)) return [{ total: 'of-slice' }, { total: 'counted' }];
@@ -31,11 +31,16 @@ export function waysToRead(caller: Caller, query: ContactQuery, known?: Remember
     : [{ total: 'counted' }];
 }
 
-/** Newest first, near the front, and no contact ranks before the others. */
-function canWalk(query: ContactQuery): boolean {
+/** Newest first, near the front, no contact ranks before the others, and matches are no rarer in the list than in all. */
+function canWalk(caller: Caller, query: ContactQuery): boolean {
   const { search } = query;
-  return search !== undefined && !search.includes('@') && isNewestFirst(query) && !isDeep(query);
+  const isFrequent = search !== undefined && !search.includes('@') && !isWithinFew(caller, query);
+  return isFrequent && isNewestFirst(query) && !isDeep(query);
 }
+
+/** One company's contacts, mostly, which an index finds. */
+const isWithinFew = (caller: Caller, query: ContactQuery): boolean =>
+  caller.kind === 'portal' || isSelective(query);
 
 const isDeep = ({ page, limit }: ContactQuery): boolean => (page - 1) * limit >= DEEP;
 
@@ -47,14 +52,9 @@ function sliceOf(caller: Caller, query: ContactQuery): (string | null)[] | null 
   return caller.kind === 'key' && isCounted ? [query.type ?? null, query.source ?? null] : null;
 }
 
-/** Whether the list's total can be remembered: not within one company, which has few contacts. */
-export function isRememberable(caller: Caller, query: ContactQuery): boolean {
-  return caller.kind === 'key' && isLogged(query);
-}
-
 /** Whether the total that is read in this way is remembered. */
-export function isRemembered({ total }: ReadingWay, caller: Caller, query: ContactQuery): boolean {
-  return (total === 'counted' || total === 'remembered') && isRememberable(caller, query);
+export function isRemembered({ total }: ReadingWay, query: ContactQuery): boolean {
+  return (total === 'counted' || total === 'remembered') && isLogged(query);
 }
 
 /** Whether a walk that had to stop somewhere came far enough. */
@@ -67,7 +67,7 @@ export function isWhole(
 
 /** Whether the statement takes a moment at most, so that others may wait behind it. */
 export function isShort(caller: Caller, query: ContactQuery, { total }: ReadingWay): boolean {
-  const isCheap = caller.kind === 'portal' || hasFew(query) || total === 'of-slice' || total === 'remembered';
+  const isCheap = total === 'of-slice' || total === 'remembered' || isWithinFew(caller, query);
   return isCheap && query.search === undefined && (!isDeep(query) || startsByCounts(caller, query));
 }
 
@@ -110,12 +110,15 @@ function totalIn(way: ReadingWay, { caller, query, where, known }: Reading, para
   if (way.total === 'of-slice') {
     return { select: `SELECT contact_total(${params.add(sliceOf(caller, query))}::text[])` };
   }
-  // No row, and so null, when the log no longer reaches back to the snapshot.
-  const since = `contact_changes_since(${params.add(known?.asOf)}::pg_snapshot) c`;
+  // No row, and so null, when the log no longer reaches back to the snapshot, or this statement reads in an older one.
+  const asOf = `${params.add(known?.asOf)}::pg_snapshot`;
   return {
-    select: `SELECT ${params.add(known?.total)}::bigint
-        + (SELECT COALESCE(sum(c.sign), 0) FROM ${since} WHERE ${where.join(' AND ')})
-      FROM contact_fold WHERE no = ${params.add(known?.fold)}`,
+    select: `SELECT ${params.add(known?.total)}::bigint + (
+        SELECT COALESCE(sum(c.sign), 0) FROM contact_changes_since(${asOf}) c WHERE ${where.join(' AND ')})
+      FROM contact_fold WHERE no = ${params.add(known?.fold)}
+        AND pg_snapshot_xmax(${asOf}) <= pg_snapshot_xmax(pg_current_snapshot())
+        AND NOT EXISTS (SELECT FROM pg_snapshot_xip(pg_current_snapshot()) AS running
+          WHERE pg_visible_in_snapshot(running, ${asOf}))`,
   };
 }
 

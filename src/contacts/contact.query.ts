@@ -93,14 +93,14 @@ interface Filter {
   readonly where: (placeholder: string, given: string) => string;
   /** The text to look for, where it is not the one given. */
   readonly term?: (given: string) => string;
-  /** How the total of what passes is best had; absent: by counting it each time. */
-  readonly total?: 'few' | 'logged';
+  /** The log of changes has the column, so a total counted once can be kept exact. */
+  readonly isLogged?: boolean;
+  /** So few contacts pass, all but always, that counting them takes no time. */
+  readonly isSelective?: boolean;
 }
 
-/** So few contacts pass that counting them takes no time. */
-const few = (filter: Filter): Filter => ({ ...filter, total: 'few' });
-/** The log of changes has the column, so a total counted once can be kept exact. */
-const logged = (filter: Filter): Filter => ({ ...filter, total: 'logged' });
+const logged = (filter: Filter): Filter => ({ ...filter, isLogged: true });
+const selective = (filter: Filter): Filter => ({ ...filter, isSelective: true });
 
 export type FilterName = Exclude<
   keyof ContactQuery,
@@ -124,7 +124,7 @@ const before = (reveals: ContactField): Filter => ({
 
 /** Every filter as its SQL condition; each is served by an index named in the migrations. */
 const FILTERS: Record<FilterName, Filter> = {
-  company_id: few(equals('company_id')),
+  company_id: selective(logged(equals('company_id'))),
   type: logged(equals('contact_type')),
   source: logged(equals('source')),
   search: logged({
@@ -134,7 +134,7 @@ const FILTERS: Record<FilterName, Filter> = {
   }),
   product: logged(equals('product')),
   tag: logged({ reveals: 'tags', where: (tag) => `string_to_array(c.tags, ',') @> ARRAY[${tag}]` }),
-  email: few(equals('email')),
+  email: selective(logged(equals('email'))),
   portal_access: logged(equals('portal_access')),
   portal_role: logged(equals('portal_role')),
   pipeline_stage: logged(equals('pipeline_stage')),
@@ -189,14 +189,14 @@ export function givenFilters(query: ContactQuery): FilterName[] {
   return FILTER_NAMES.filter((name) => query[name] !== undefined);
 }
 
-/** Whether any of the filters in `query` lets only a few contacts pass. */
-export function hasFew(query: ContactQuery): boolean {
-  return givenFilters(query).some((name) => FILTERS[name].total === 'few');
+/** Whether one of the filters in `query` lets only a few contacts pass. */
+export function isSelective(query: ContactQuery): boolean {
+  return givenFilters(query).some((name) => FILTERS[name].isSelective);
 }
 
 /** Whether the log of changes has all that the filters in `query` look at. */
 export function isLogged(query: ContactQuery): boolean {
-  return givenFilters(query).every((name) => FILTERS[name].total === 'logged');
+  return givenFilters(query).every((name) => FILTERS[name].isLogged);
 }
 
 /** The conditions of the filters in `query`. */

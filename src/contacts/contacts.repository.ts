@@ -12,26 +12,19 @@ import { Products } from '../config/products.js';
 import type { CreatedContact, PortalAccess } from './contact.dto.js';
 import type { Contact } from './contact.entity.js';
 import { chosenFields, contactJson, visibleFields } from './contact.fields.js';
-import {
-  type ReadingWay,
-  isRemembered,
-  isRememberable,
-  isShort,
-  isWhole,
-  readIn,
-  waysToRead,
-} from './contact.list.js';
+import { type ReadingWay, isRemembered, isShort, isWhole, readIn, waysToRead } from './contact.list.js';
 import { type ContactQuery, filterConditions, listOrder } from './contact.query.js';
-import { type RememberedTotal, RememberedTotals } from './remembered-totals.js';
+import { type RememberedTotal, RememberedTotals, WORTH_REMEMBERING } from './remembered-totals.js';
 
 const CONTACT_AND_COMPANY = 'contact c LEFT JOIN company co ON co.id = c.company_id';
 
-/** What makes a total worth remembering: the snapshot it is of, and the newest fold of the log that this sees. */
-const AS_OF =
-  '(SELECT pg_current_snapshot())::text AS as_of, (SELECT (contact_last_fold()).no)::text AS fold';
+/** What a total has to be remembered with: the snapshot it is of, and the newest fold of the log that this sees. */
+const AS_OF = `
+  CASE WHEN total >= ${WORTH_REMEMBERING} THEN (SELECT pg_current_snapshot())::text END AS as_of,
+  CASE WHEN total >= ${WORTH_REMEMBERING} THEN (SELECT (contact_last_fold()).no)::text END AS fold`;
 interface AsOf {
-  readonly as_of: string;
-  /** Null while nothing has been folded. */
+  readonly as_of: string | null;
+  /** Null while nothing has been folded, too. */
   readonly fold: string | null;
 }
 
@@ -55,7 +48,7 @@ export class ContactsRepository {
 
   /** One page of the contacts the caller sees, of those that pass the query's filters. */
   async list(caller: Caller, query: ContactQuery): Promise<JsonText> {
-    const known = isRememberable(caller, query) ? this.totals.recall(query) : undefined;
+    const known = this.totals.recall(caller, query);
     for (const way of waysToRead(caller, query, known)) {
       const page = await this.readList(caller, query, way, known);
       if (page) return page;
@@ -74,7 +67,7 @@ export class ContactsRepository {
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
     const order = listOrder(query, params);
     const cursor = decodeCursor(query.cursor, order);
-    const remembers = isRemembered(way, caller, query);
+    const remembers = isRemembered(way, query);
     const request = {
       ...readIn(way, { caller, query, where, cursor, known }, params),
       where,
@@ -89,13 +82,17 @@ export class ContactsRepository {
     const db = this.connectionFor(caller, query, way);
     const answer = await listPage<AsOf>(db, request, params);
     if (way.walk && !isWhole(answer, query)) {
-      if (known && !cursor) this.totals.remember(query, { ...known, isOld: true });
+      if (known && !cursor) this.totals.remember(caller, query, { ...known, isOld: true });
       return null;
     }
     const { page, total, also } = answer;
     if (total === null && way.total !== 'none') return null;
-    if (remembers && total !== null && also.fold !== null) {
-      this.totals.remember(query, { total, asOf: also.as_of, fold: also.fold, isOld: known?.isOld ?? false });
+    if (remembers && total !== null) {
+      const { as_of: asOf, fold } = also;
+      const isWorthIt = asOf !== null && fold !== null;
+      // A walk in vain may have found out since.
+      const isOld = this.totals.recall(caller, query)?.isOld ?? false;
+      this.totals.remember(caller, query, isWorthIt ? { total, asOf, fold, isOld } : null);
     }
     return page;
   }

@@ -1,5 +1,6 @@
 // Totals that were counted once, with the moment they are true of: the log of changes makes them exact again.
 import { Injectable } from '@nestjs/common';
+import type { Caller } from '../auth/caller.js';
 import type { ContactQuery } from './contact.query.js';
 import { givenFilters } from './contact.query.js';
 
@@ -14,29 +15,32 @@ export interface RememberedTotal {
 }
 
 /** Fewer than this are counted as fast as the log is read. */
-const WORTH_REMEMBERING = 1_000;
+export const WORTH_REMEMBERING = 1_000;
 /** Totals remembered at most; beyond that the one least recently used is forgotten. */
 const CAPACITY = 5_000;
 
 @Injectable()
 export class RememberedTotals {
-  /** By the filters, the least recently used first. */
+  /** By whose rows they are of and the filters, the least recently used first. */
   private readonly totals = new Map<string, RememberedTotal>();
 
-  recall(query: ContactQuery): RememberedTotal | undefined {
-    return this.totals.get(keyOf(query));
+  recall(caller: Caller, query: ContactQuery): RememberedTotal | undefined {
+    return this.totals.get(keyOf(caller, query));
   }
 
-  remember(query: ContactQuery, total: RememberedTotal): void {
-    const key = keyOf(query);
+  /** @param total null to forget the one before. */
+  remember(caller: Caller, query: ContactQuery, total: RememberedTotal | null): void {
+    const key = keyOf(caller, query);
     this.totals.delete(key);
-    if (total.total < WORTH_REMEMBERING) return;
+    if (!total) return;
     this.totals.set(key, total);
     const leastUsed = this.totals.keys().next().value;
     if (this.totals.size > CAPACITY && leastUsed !== undefined) this.totals.delete(leastUsed);
   }
 }
 
-function keyOf(query: ContactQuery): string {
-  return JSON.stringify(givenFilters(query).map((name) => [name, query[name]]));
+function keyOf(caller: Caller, query: ContactQuery): string {
+  // A portal user without a company sees one contact, and so has no total worth remembering.
+  const company = caller.kind === 'portal' ? (caller.companyId ?? caller.contactId) : null;
+  return JSON.stringify([company, ...givenFilters(query).map((name) => [name, query[name]])]);
 }
