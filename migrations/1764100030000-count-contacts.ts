@@ -136,7 +136,8 @@ export const migration: Migration = {
        SELECT f.* INTO kept FROM (
          SELECT no, sum(changes) OVER (ORDER BY no DESC) AS later FROM contact_fold WHERE no > last.no - 1000
        ) AS ranked JOIN contact_fold f USING (no) WHERE later <= keep_changes ORDER BY no LIMIT 1;
-       kept := COALESCE(kept, last);
+       -- Not by COALESCE, to which a row of nulls is a value.
+       IF kept.no IS NULL THEN kept := last; END IF;
        DELETE FROM contact_fold WHERE no < kept.no;
        IF FOUND THEN
          DELETE FROM contact_change WHERE xid < pg_snapshot_xmax(kept.as_of)
