@@ -134,7 +134,7 @@ export const migration: Migration = {
        kept contact_fold;
      BEGIN
        SELECT f.* INTO kept FROM (
-         SELECT no, sum(changes) OVER (ORDER BY no DESC) AS later FROM contact_fold WHERE no > last.no - 1000
+         SELECT no, sum(changes) OVER (ORDER BY no DESC) - changes AS later FROM contact_fold WHERE no > last.no - 1000
        ) AS ranked JOIN contact_fold f USING (no) WHERE later <= keep_changes ORDER BY no LIMIT 1;
        -- Not by COALESCE, to which a row of nulls is a value.
        IF kept.no IS NULL THEN kept := last; END IF;

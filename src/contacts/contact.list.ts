@@ -1,6 +1,7 @@
 // The ways to read a list of contacts: all give the same answer, and the fastest that can be had is tried first.
 import type { Caller } from '../auth/caller.js';
 import type { Cursor } from '../common/cursor.js';
+import { canonicalEmail } from '../common/email.js';
 import type { ListAnswer, ListRequest, PageStart, Total } from '../common/list.js';
 import type { Params } from '../common/sql.js';
 import { type ContactQuery, givenFilters, isLogged, isSelective } from './contact.query.js';
@@ -26,7 +27,7 @@ export function waysToRead(caller: Caller, query: ContactQuery, known?: Remember
   if (sliceOf(caller, query)) return [{ total: 'of-slice' }, { total: 'counted' }];
   if (walks) return [{ total: 'remembered', walk: true }, { total: 'counted' }];
   // A search that reads all its matches has counted them.
-  return known && query.search === undefined
+  return known && (query.search === undefined || !isIndexed(query.search))
     ? [{ total: 'remembered' }, { total: 'counted' }]
     : [{ total: 'counted' }];
 }
@@ -34,7 +35,7 @@ export function waysToRead(caller: Caller, query: ContactQuery, known?: Remember
 /** Newest first, near the front, no contact ranks before the others, and matches are no rarer in the list than in all. */
 function canWalk(caller: Caller, query: ContactQuery): boolean {
   const { search } = query;
-  const isFrequent = search !== undefined && !search.includes('@') && !isWithinFew(caller, query);
+  const isFrequent = search !== undefined && canonicalEmail(search) === null && !isWithinFew(caller, query);
   return isFrequent && isNewestFirst(query) && !isDeep(query);
 }
 
@@ -68,7 +69,17 @@ export function isWhole(
 /** Whether the statement takes a moment at most, so that others may wait behind it. */
 export function isShort(caller: Caller, query: ContactQuery, { total }: ReadingWay): boolean {
   const isCheap = total === 'of-slice' || total === 'remembered' || isWithinFew(caller, query);
-  return isCheap && query.search === undefined && (!isDeep(query) || startsByCounts(caller, query));
+  const isNear = !isDeep(query) || startsByCounts(caller, query);
+  return isCheap && isNear && query.search === undefined && isPlannedOnce(caller, query);
+}
+
+/** Whether one plan is good for any values: not where it has to choose between the order and a filter of its own index. */
+function isPlannedOnce(caller: Caller, query: ContactQuery): boolean {
+  const { sort = '-created_at', tag, portal_access, portal_role } = query;
+  const isInOrder =
+    sort.endsWith('created_at') || (caller.kind === 'key' && givenFilters(query).length === 0);
+  const isOfPortal = portal_access !== undefined || portal_role !== undefined;
+  return isInOrder && tag === undefined && (!isOfPortal || isWithinFew(caller, query));
 }
 
 /** What is particular to the way: which rows are read, and how the total is had. */
@@ -82,7 +93,10 @@ export function readIn(
     return { rows: 'contact c', id: 'c.id', total, start: pageStart(caller, query, params) };
   }
   // Where nothing else of the contact is asked for, the planner leaves this join out.
-  const contact = 'LEFT JOIN contact c ON c.id = s.contact_id';
+  // From few contacts to their documents the way is the key of those. Elsewhere the id alone is compared, for the planner
+  // takes two conditions for two coincidences, and the rows that meet both for rare.
+  const sameDate = isWithinFew(caller, query) ? ' AND c.created_at = s.created_at' : '';
+  const contact = `LEFT JOIN contact c ON c.id = s.contact_id${sameDate}`;
   if (!way.walk || !known) {
     // A term that no index finds is a frequent one: its page comes soon, and only its total asks for all documents.
     const inOnePass = isIndexed(query.search);

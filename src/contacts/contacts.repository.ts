@@ -82,7 +82,9 @@ export class ContactsRepository {
     const db = this.connectionFor(caller, query, way);
     const answer = await listPage<AsOf>(db, request, params);
     if (way.walk && !isWhole(answer, query)) {
-      if (known && !cursor) this.totals.remember(caller, query, { ...known, isOld: true });
+      // A later page asks for more documents, and says nothing of where the first matches lie.
+      if (known && !cursor && query.page === 1)
+        this.totals.remember(caller, query, { ...known, isOld: true });
       return null;
     }
     const { page, total, also } = answer;

@@ -289,7 +289,7 @@ AS $function$
        kept contact_fold;
      BEGIN
        SELECT f.* INTO kept FROM (
-         SELECT no, sum(changes) OVER (ORDER BY no DESC) AS later FROM contact_fold WHERE no > last.no - 1000
+         SELECT no, sum(changes) OVER (ORDER BY no DESC) - changes AS later FROM contact_fold WHERE no > last.no - 1000
        ) AS ranked JOIN contact_fold f USING (no) WHERE later <= keep_changes ORDER BY no LIMIT 1;
        -- Not by COALESCE, to which a row of nulls is a value.
        IF kept.no IS NULL THEN kept := last; END IF;
@@ -542,6 +542,7 @@ CREATE INDEX contact_full_name_ix ON public.contact USING btree (COALESCE(full_n
 CREATE INDEX contact_funnel_stage_ix ON public.contact USING btree (funnel_stage, created_at DESC, id DESC) WHERE (funnel_stage IS NOT NULL);
 CREATE INDEX contact_pipeline_stage_ix ON public.contact USING btree (pipeline_stage, created_at DESC, id DESC) WHERE (pipeline_stage IS NOT NULL);
 CREATE INDEX contact_portal_ix ON public.contact USING btree (portal_role, created_at DESC, id DESC) WHERE (portal_access = 1);
+CREATE INDEX contact_portal_role_ix ON public.contact USING btree (portal_role, created_at DESC, id DESC) WHERE (portal_role = ANY (ARRAY['client_admin'::text, 'client_viewer'::text]));
 CREATE INDEX contact_product_ix ON public.contact USING btree (product, created_at DESC, id DESC) WHERE (product IS NOT NULL);
 CREATE INDEX contact_search_document_ix ON public.contact_search USING gin (document gin_trgm_ops);
 CREATE INDEX contact_search_short_ix ON public.contact_search USING gin (search_short_terms(document)) WHERE (octet_length(document) > char_length(document));
