@@ -66,4 +66,10 @@ export class ScratchDatabase {
     );
     return rows.map(({ name }) => name);
   }
+
+  /** The number of rows in a table. */
+  async count(table: string): Promise<number> {
+    const { rows } = await this.client.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`);
+    return rows[0]?.n ?? 0;
+  }
 }
