@@ -72,9 +72,9 @@ export async function listPage<Also = unknown>(
   const next = hasMore && row.last ? `"${encodeCursor(order.name, row.last)}"` : null;
   const text =
     `{"items":[${row.items ?? ''}]` +
-    `${request.total === 'none' ? '' : `,"total":${total}`}` +
+    (request.total === 'none' ? '' : `,"total":${total}`) +
     `,"page":${page},"limit":${limit},"hasMore":${hasMore}` +
-    `${cursor === undefined ? '' : `,"next_cursor":${next}`}}`;
+    (cursor === undefined ? '}' : `,"next_cursor":${next}}`);
   return { page: new JsonText(text), total, shown, hasMore, also: row };
 }
 
