@@ -2,9 +2,10 @@
 import { parseArgs } from 'node:util';
 import { DataSource } from 'typeorm';
 import { SCOPES } from './auth/caller.js';
-import { type Command, OPTIONS, type Values } from './cli/command.js';
+import { type Command, OPTIONS, type Outcome, type Values } from './cli/command.js';
 import { keys } from './cli/keys.js';
 import { signingKeys } from './cli/signing-keys.js';
+import { verify } from './cli/verify.js';
 import { ApiError, type Fault } from './common/errors.js';
 import { loadEnv } from './config/env.js';
 import { dataSourceOptions } from './data-source.js';
@@ -25,9 +26,13 @@ const USAGE = `Usage: npm run --silent cli -- <command>     (in the image: node 
                                              (also: keys:signing rotate)
   signing-keys list [--json]                 every key that verifies portal tokens, newest first
 
+  verify [--json]                            compares totals and search documents with the contacts while the
+                                             service runs; exit code 1 when something differs
+  verify --rebuild [--json]                  counts anew, mends search documents, and verifies again
+
 Scopes: ${SCOPES.join(', ')}
 
-Exit codes: 0 done, 1 failed, 2 not understood.
+Exit codes: 0 done, 1 failed (verify: or something differs), 2 not understood.
 The database is DATABASE_URL, or the embedded one when it is not set; signing-keys needs the service's PORTAL_SECRET.
 `;
 
@@ -35,6 +40,8 @@ const TOPICS: Record<string, Record<string, Command>> = {
   keys,
   'signing-keys': signingKeys,
   'keys:signing': signingKeys,
+  // One word, no verb.
+  verify: { '': verify },
 };
 
 class UsageError extends Error {
@@ -53,8 +60,9 @@ async function main(args: string[]): Promise<number> {
       return 0;
     }
     const command = understood(positionals, values);
-    process.stdout.write(await run(command, values, positionals[2] ?? ''));
-    return 0;
+    const { stdout, exitCode } = await run(command, values, positionals[2] ?? '');
+    process.stdout.write(stdout);
+    return exitCode;
   } catch (error) {
     process.stderr.write(`${explain(error)}\n`);
     return error instanceof UsageError ? 2 : 1;
@@ -83,14 +91,17 @@ function understood([topic = '', verb = '', ...rest]: string[], values: Values):
   return command;
 }
 
-async function run(command: Command, values: Values, word: string): Promise<string> {
-  const env = loadEnv();
-  const database = await openDatabase(env);
-  const db = new DataSource(dataSourceOptions({ ...env, DATABASE_URL: database.url }));
+async function run(command: Command, values: Values, word: string): Promise<Outcome> {
+  const given = loadEnv();
+  const database = await openDatabase(given);
+  const env = { ...given, DATABASE_URL: database.url };
+  const db = new DataSource(dataSourceOptions(env));
   try {
     await requireSchema(database.url);
     await db.initialize();
-    return await command.run({ db, env }, values, word);
+    const tell = (line: string): boolean => process.stderr.write(`${line}\n`);
+    const answer = await command.run({ db, env, tell }, values, word);
+    return typeof answer === 'string' ? { stdout: answer, exitCode: 0 } : answer;
   } finally {
     if (db.isInitialized) await db.destroy();
     await database.close();

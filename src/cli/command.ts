@@ -11,6 +11,7 @@ export const OPTIONS = {
   'allowed-cidrs': { type: 'string' },
   'overlap-seconds': { type: 'string' },
   json: { type: 'boolean' },
+  rebuild: { type: 'boolean' },
 } as const;
 
 type OptionName = keyof typeof OPTIONS;
@@ -25,7 +26,20 @@ export interface Command {
   /** What the one word after the command is, such as "the id of one key"; without it there is none. */
   readonly takes?: string;
   /** Does its work and answers what goes to stdout. */
-  readonly run: (context: { db: DataSource; env: Env }, values: Values, word: string) => Promise<string>;
+  readonly run: (context: Context, values: Values, word: string) => Promise<string | Outcome>;
+}
+
+interface Context {
+  readonly db: DataSource;
+  /** With the DATABASE_URL that `db` has. */
+  readonly env: Env;
+  /** Takes a line on how far the command is. */
+  readonly tell: (line: string) => void;
+}
+
+export interface Outcome {
+  readonly stdout: string;
+  readonly exitCode: 0 | 1;
 }
 
 /** Rows of words under each other, or `none` where there are none. */
