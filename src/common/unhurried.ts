@@ -15,13 +15,11 @@ export class UnhurriedConnection implements Queryable {
       idleTimeoutMillis: 0,
       connectionTimeoutMillis: env.DATABASE_TIMEOUT_MS,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      options: '-c statement_timeout=0',
     });
     // What was running hears of a loss by itself; unheard, the event would end the process.
     this.pool.on('error', () => undefined);
-    this.pool.on(
-      'connect',
-      (client) => void client.query('SET statement_timeout = 0').catch(() => undefined),
-    );
   }
 
   async query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows> {
