@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { signIn } from './support/portal-users.js';
 import { CONTACTS, type ListPlan, ListPlans, PAGE } from './support/list-plans.js';
+import type { Run } from './support/plan.js';
 import type { Client } from './support/service.js';
 
 let plans: ListPlans;
@@ -14,6 +15,12 @@ afterAll(() => plans.stop());
 /** Documents that hold the term: collected by its trigrams, and then sorted. */
 const MATCHES = 'sorted matches';
 const DOCUMENTS = 'contact_search_document_ix';
+
+function expectFewReads({ scanned, visits }: Run): void {
+  expect(scanned).toEqual([]);
+  expect(Object.values(visits).reduce((sum, count) => sum + count)).toBeLessThan(25);
+}
+
 const contacts = (query: string): string => `/api/contacts?${query}`;
 
 describe('contacts by their filters', () => {
@@ -92,6 +99,11 @@ describe('contacts by filters whose total is remembered', () => {
   test.each(rows)('%s: the page from %s, the total from %s', async (...row) => {
     await plans.service.api.get(contacts(row[0].replace('&total=0', '')));
     await plans.expect(contacts(row[0]), row);
+  });
+
+  test('a later page that is not walked to leaves the first one to be walked to', async () => {
+    for (const page of [1, 1, 10]) await plans.service.api.get(contacts(`search=smith&page=${page}`));
+    await plans.expect(contacts('search=smith'), ['', 'contact_search_pk', 'log', { page: 1_200 }]);
   });
 
   test('of the log only what is newer than the total is read', async () => {
@@ -180,22 +192,22 @@ describe('a portal user', () => {
     ['search=a', `${within} + contact_search_pk`, `${within} + contact_search_pk`, { page: 60, total: 100 }],
   ];
   test.each(rows)('of a company, %s: the page from %s, the total from %s', async (...row) =>
-    plans.expect(contacts(row[0]), row, await clientOf('company_id > $1', 'co_9')),
+    plans.expect(contacts(row[0]), row, await clientOf(`company_id > 'co_9'`)),
   );
 
-  test.each(['', 'search=smith', 'sort=full_name', 'portal_access=1'])(
+  test.each(['', 'search=smith', 'search=a', 'sort=full_name', 'portal_access=1'])(
     'without a company: %s reads itself',
     async (query) => {
-      const client = await clientOf('company_id IS NULL AND id > $1', '');
-      const [run] = await plans.during(() => client.get(contacts(query)));
-      expect(run?.page.sources).toEqual(query.startsWith('search') ? [] : ['contact_pk']);
+      const client = await clientOf('company_id IS NULL');
+      const runs = await plans.during(() => client.get(contacts(query)));
+      expect(runs.length).toBeGreaterThan(0);
+      for (const run of runs) expectFewReads(run);
     },
   );
 
-  async function clientOf(condition: string, value: string): Promise<Client> {
+  async function clientOf(condition: string): Promise<Client> {
     const [found] = await plans.service.sql<{ id: string }>(
       `SELECT id FROM contact WHERE portal_access = 1 AND ${condition} ORDER BY created_at LIMIT 1`,
-      [value],
     );
     return signIn(plans.service, found?.id ?? '');
   }
@@ -215,26 +227,18 @@ describe('companies', () => {
 
 describe('a single contact', () => {
   const one = '/api/contacts/ct_20000';
-  const patches = [
-    { title: 'CEO' },
-    { first_name: 'Jo' },
-    { contact_type: 'lead' },
-    { email: 'jo@example.org' },
-  ];
+  const patches = { title: 'CEO', first_name: 'Jo', contact_type: 'lead', email: 'jo@example.org' };
   const calls: [string, () => Promise<unknown>][] = [
     ['get', () => plans.service.api.get(one)],
     ['post', () => plans.service.api.post('/api/contacts', { email: 'new@example.org', company_id: 'co_1' })],
-    ...patches.map((patch): [string, () => Promise<unknown>] => [
-      `patch ${JSON.stringify(patch)}`,
-      () => plans.service.api.patch(one, patch),
+    ...Object.entries(patches).map(([field, value]): [string, () => Promise<unknown>] => [
+      `patch of ${field}`,
+      () => plans.service.api.patch(one, { [field]: value }),
     ]),
   ];
   test.each(calls)('%s reads it by its key, triggers included', async (_name, call) => {
     const runs = await plans.during(call);
     expect(runs.length).toBeGreaterThan(0);
-    for (const run of runs) {
-      expect(run.scanned).toEqual([]);
-      expect(Object.values(run.visits).reduce((sum, count) => sum + count)).toBeLessThan(20);
-    }
+    for (const run of runs) expectFewReads(run);
   });
 });

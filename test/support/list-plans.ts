@@ -54,13 +54,15 @@ export class ListPlans {
 
   static async start(): Promise<ListPlans> {
     const service = await TestService.start({ PORTAL_PRODUCTS: 'crm,seo' });
-    const db = new pg.Client({ connectionString: service.databaseUrl });
-    await db.connect();
-    await insertManyContacts(db, CONTACTS);
-    await db.end();
     const plans = new ListPlans(service, new Planner(service.databaseUrl, SETTINGS));
-    // The lanes are opened by the first reads, which the pool takes meanwhile.
-    await waitUntil(async () => (await plans.listing('/api/contacts')).statement.every(isForAnyValues));
+    try {
+      await fill(service.databaseUrl);
+      // The lanes are opened by the first reads, which the pool takes meanwhile.
+      await waitUntil(async () => (await plans.listing('/api/contacts')).statement.every(isForAnyValues));
+    } catch (error) {
+      await plans.stop();
+      throw error;
+    }
     return plans;
   }
 
@@ -111,6 +113,16 @@ export class ListPlans {
     const runs: Run[] = [];
     for (const statement of sent) runs.push(...(await this.planner.runsOf(statement)));
     return runs;
+  }
+}
+
+async function fill(databaseUrl: string): Promise<void> {
+  const db = new pg.Client({ connectionString: databaseUrl });
+  await db.connect();
+  try {
+    await insertManyContacts(db, CONTACTS);
+  } finally {
+    await db.end();
   }
 }
 
