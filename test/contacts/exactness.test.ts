@@ -66,7 +66,11 @@ const readIn = (reader: number, filters: object): Step => ({
   reader,
   list: { as: 'key', filters, view: {} },
 });
-const insert = (rows: number): Step => ({ do: 'write', writer: 0, write: { kind: 'insert', like: 0, rows } });
+const insert = (rows: number, writer = 0): Step => ({
+  do: 'write',
+  writer,
+  write: { kind: 'insert', like: 0, rows },
+});
 const TAGGED = { tag: 'vip' };
 const FREQUENT = { search: 'mar' };
 
@@ -79,7 +83,7 @@ test('a total remembered in a newer snapshot is not taken for that of an older o
     ...readBoth,
     // Committed before others that began before it.
     { do: 'begin', writer: 1 },
-    { do: 'write', writer: 1, write: { kind: 'insert', like: 0, rows: 30 } },
+    insert(30, 1),
     insert(1),
     { do: 'open snapshot', reader: 0 },
     { do: 'commit', writer: 1 },
@@ -106,6 +110,26 @@ test('a total is counted anew when the log no longer reaches back to it', async 
     remembered: 1,
     walk: 1,
   });
+});
+
+test('the log keeps what was not yet committed at the oldest fold it reaches back to', async () => {
+  await take([
+    fold(),
+    insert(30),
+    fold(),
+    { do: 'begin', writer: 1 },
+    insert(10, 1),
+    insert(5),
+    fold(),
+    readAnew(TAGGED),
+    { do: 'commit', writer: 1 },
+    insert(1),
+    // What came after the fold before, and no more.
+    fold(11),
+    { do: 'verify', reader: 0 },
+    readAnew(TAGGED),
+  ]);
+  expect(Object.fromEntries(ways)).toEqual({ counted: 1, remembered: 1 });
 });
 
 test('a walk in vain is not tried again', async () => {

@@ -61,15 +61,15 @@ async function bulk(name: string, rows: number, type = HOT.contact_type, client?
 }
 
 /** One writer's transactions: contacts come, change their type, and go, and contacts that all writers share change. */
-async function writeSql(client: pg.Client, writer: number): Promise<void> {
+async function writeSql(client: pg.Client, writer: number, name: string): Promise<void> {
   for (let round = 0; round < ROUNDS; round += 1) {
-    const own = `^ct_w${writer}x${round}x`;
+    const own = `^ct_${name}${writer}x${round}x`;
     await client.query('BEGIN');
     await client.query(
       `INSERT INTO contact (id, email, company_id, first_name, last_name, contact_type, source, tags)
        SELECT $1 || n, $2 || n || '@sql.example', 'co_hot', 'Sql', 'Hotson', 'client', 'manual', 'vip'
        FROM generate_series(1, 5) AS n`,
-      [own.slice(1), `w${writer}x${round}x`],
+      [own.slice(1), `${name}${writer}x${round}x`],
     );
     await client.query('SAVEPOINT moved');
     await client.query(`UPDATE contact SET contact_type = 'investor' WHERE id ~ $1`, [own]);
@@ -141,7 +141,7 @@ test('64 writers over SQL, 64 over HTTP and three bulk loads at once neither dea
 
   const [statuses] = await Promise.all([
     Promise.all(Array.from({ length: WRITERS }, (_, writer) => writeHttp(writer))),
-    ...clients.map((client, writer) => writeSql(client, writer)),
+    ...clients.map((client, writer) => writeSql(client, writer, 'w')),
     withClients(3, load),
   ]);
   expect(new Set(statuses.flat())).toEqual(new Set([200]));
@@ -154,7 +154,29 @@ test('64 writers over SQL, 64 over HTTP and three bulk loads at once neither dea
   expect(read.filter((text) => /contact_changes_since\(.*\) c WHERE/.test(text))).toHaveLength(
     REMEMBERED.length,
   );
+  await expectSound();
+}, 300_000);
 
+test('counts stay whole when several processes fold and count anew while 64 write', async () => {
+  const written = new AbortController();
+  const keepUp = async (client: pg.Client | undefined, statements: readonly string[]): Promise<void> => {
+    while (!written.signal.aborted) for (const sql of statements) await client?.query(sql);
+  };
+  await withClients(3, async ([one, two, three]) => {
+    const writers = clients.map((client, writer) => writeSql(client, writer, 'v'));
+    await Promise.all([
+      Promise.all(writers).finally(() => written.abort()),
+      keepUp(one, ['SELECT contact_fold_changes(100)']),
+      keepUp(two, ['SELECT contact_fold_changes(1000)']),
+      keepUp(three, ['SELECT contact_recount()', 'SELECT contact_fold_changes(0)']),
+    ]);
+  });
+  await expectSound();
+}, 300_000);
+
+/** Totals are exact before all is folded and after, counts and documents agree with the contacts, nobody deadlocked. */
+async function expectSound(): Promise<void> {
+  await expectExactTotals();
   await waitUntil(async () => {
     const unfolded = 'SELECT FROM contact_changes_since((contact_last_fold()).as_of)';
     return (await service.sql(unfolded)).length === 0;
@@ -170,7 +192,7 @@ test('64 writers over SQL, 64 over HTTP and three bulk loads at once neither dea
   expect(
     await service.sql('SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()'),
   ).toEqual([{ deadlocks: 0 }]);
-}, 300_000);
+}
 
 async function withClients(
   count: number,

@@ -52,7 +52,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 10,
     arbitrary: record({
       do: one('fold'),
-      keep: fc.constantFrom(0, 3, 100, 1_000, 50_000, 50_000),
+      keep: fc.constantFrom(0, 10, 100, 500, 1_000, 50_000),
       open: isRare,
     }),
   },
@@ -61,7 +61,7 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: record({ do: one('open snapshot'), reader }) },
   { weight: 12, arbitrary: record({ do: one('read'), reader, list: anyList }) },
   { weight: 24, arbitrary: record({ do: one('read anew'), list: anyList }) },
-  { weight: 1, arbitrary: record({ do: one('verify'), reader }) },
+  { weight: 3, arbitrary: record({ do: one('verify'), reader }) },
 );
 
 export class Interleaving {

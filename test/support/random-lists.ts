@@ -45,7 +45,7 @@ const frequent = fc.constantFrom<Partial<ContactQuery>>(
 /** Of a company with many contacts. */
 const ofCompany = fc.constantFrom<Partial<ContactQuery>>(
   {},
-  {},
+  { tag: 'vip' },
   { type: 'client' },
   { source: 'manual' },
   { search: 'mar' },
