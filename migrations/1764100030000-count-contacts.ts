@@ -14,21 +14,23 @@ const READ_BY_INDEX = 'SET enable_seqscan = off SET plan_cache_mode = force_gene
 /**
  * Counts of `rows` (contact_type, source, hour, n) per slice and period. A slice is [contact_type, source], null for
  * any. Hours are kept for all contacts together only: within one type or source a day is short enough to step through.
+ * They are summed up to days first, for there are far fewer of those to make every slice of.
  */
 const cells = (rows: string): string => `
   SELECT ARRAY[contact_type, source] AS slice, period, starts_at, sum(n)::bigint AS n
-  FROM (${rows}) AS counted CROSS JOIN LATERAL (VALUES
-    ('ever', timestamptz '-infinity'),
-    ('month', date_trunc('month', hour, 'UTC')),
-    ('day', date_trunc('day', hour, 'UTC')),
-    ('hour', hour)
+  FROM (
+    SELECT contact_type, source, date_trunc('day', hour, 'UTC') AS day, sum(n) AS n
+    FROM (${rows}) AS counted GROUP BY 1, 2, 3
+  ) AS daily CROSS JOIN LATERAL (VALUES
+    ('ever', timestamptz '-infinity'), ('month', date_trunc('month', day, 'UTC')), ('day', day)
   ) AS held_by (period, starts_at)
-  GROUP BY period, starts_at, CUBE (contact_type, source)
-  HAVING sum(n) <> 0 AND (period <> 'hour' OR GROUPING(contact_type, source) = 3)`;
+  GROUP BY period, starts_at, CUBE (contact_type, source) HAVING sum(n) <> 0
+  UNION ALL
+  SELECT ARRAY[NULL, NULL], 'hour', hour, sum(n)::bigint FROM (${rows}) AS counted GROUP BY hour HAVING sum(n) <> 0`;
 
-const COUNTED_ANEW = cells(`
-  SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS n
-  FROM contact GROUP BY 1, 2, 3`);
+/** To be named once and read twice. */
+const HOURLY = `SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS n
+  FROM contact GROUP BY 1, 2, 3`;
 
 export const migration: Migration = {
   alters: ['contact'],
@@ -113,15 +115,26 @@ export const migration: Migration = {
        END LOOP;
      END $$`,
 
+    // A snapshot does not tell its own transaction's changes from those that are still to come.
+    `CREATE FUNCTION contact_require_nothing_written() RETURNS void LANGUAGE plpgsql AS $$
+     BEGIN
+       IF EXISTS (SELECT FROM contact_change WHERE xid = pg_current_xact_id_if_assigned()) THEN
+         RAISE EXCEPTION 'Contacts are counted in a transaction of its own, not in one that has written any.'
+           USING ERRCODE = 'active_sql_transaction';
+       END IF;
+     END $$`,
+
     // Counts everything anew, as of one snapshot, while reads and writes go on.
     `CREATE FUNCTION contact_recount() RETURNS void LANGUAGE plpgsql AS $$
      BEGIN
        LOCK TABLE contact IN ACCESS SHARE MODE;
+       PERFORM contact_require_nothing_written();
        PERFORM pg_advisory_xact_lock(hashtext('contact_fold'));
        DELETE FROM contact_change;
        DELETE FROM contact_fold;
        DELETE FROM contact_count;
-       WITH counted AS (INSERT INTO contact_count (slice, period, starts_at, n) ${COUNTED_ANEW})
+       WITH hourly AS MATERIALIZED (${HOURLY}),
+         counted AS (INSERT INTO contact_count (slice, period, starts_at, n) ${cells('TABLE hourly')})
        INSERT INTO contact_fold (as_of, changes) VALUES (pg_current_snapshot(), 0);
      END $$`,
 
@@ -154,6 +167,7 @@ export const migration: Migration = {
      BEGIN
        -- Before the tables of the log, as a TRUNCATE does it.
        LOCK TABLE contact IN ACCESS SHARE MODE;
+       PERFORM contact_require_nothing_written();
        IF NOT pg_try_advisory_xact_lock(hashtext('contact_fold')) THEN RETURN NULL; END IF;
        last := contact_last_fold();
        IF last.no IS NULL OR last.cluster <> (pg_control_system()).system_identifier
@@ -166,7 +180,7 @@ export const migration: Migration = {
          SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, sum(sign) AS n, count(*) AS changes
          FROM contact_changes_since(last.as_of) GROUP BY 1, 2, 3
        ), added AS (
-         INSERT INTO contact_count AS c (slice, period, starts_at, n) ${cells('SELECT * FROM changed')}
+         INSERT INTO contact_count AS c (slice, period, starts_at, n) ${cells('TABLE changed')}
          ON CONFLICT (slice, period, starts_at) DO UPDATE SET n = c.n + EXCLUDED.n
        )
        INSERT INTO contact_fold (as_of, changes)
@@ -181,16 +195,16 @@ export const migration: Migration = {
     `CREATE FUNCTION contact_count_faults()
        RETURNS TABLE (slice text[], period text, starts_at timestamptz, counted bigint, actual bigint)
        LANGUAGE sql STABLE AS $$
-       WITH kept AS (
+       WITH hourly AS MATERIALIZED (${HOURLY}), changed AS MATERIALIZED (
+         SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, sign AS n
+         FROM contact_changes_since((contact_last_fold()).as_of)
+       ), kept AS (
          SELECT slice, period, starts_at, sum(n)::bigint AS n FROM (
-           SELECT slice, period, starts_at, n FROM contact_count
-           UNION ALL
-           ${cells(`SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, sign AS n
-             FROM contact_changes_since((contact_last_fold()).as_of)`)}
+           SELECT slice, period, starts_at, n FROM contact_count UNION ALL ${cells('TABLE changed')}
          ) AS cell GROUP BY 1, 2, 3
        )
        SELECT slice, period, starts_at, COALESCE(kept.n, 0), COALESCE(actual.n, 0)
-       FROM kept FULL JOIN (${COUNTED_ANEW}) AS actual USING (slice, period, starts_at)
+       FROM kept FULL JOIN (${cells('TABLE hourly')}) AS actual USING (slice, period, starts_at)
        WHERE COALESCE(kept.n, 0) <> COALESCE(actual.n, 0)
      $$`,
   ],
@@ -201,6 +215,7 @@ export const migration: Migration = {
     `DROP FUNCTION contact_fold_changes(bigint)`,
     `DROP FUNCTION contact_trim_log(bigint)`,
     `DROP FUNCTION contact_recount()`,
+    `DROP FUNCTION contact_require_nothing_written()`,
     `DROP FUNCTION contact_page_start(text[], bigint)`,
     `DROP FUNCTION contact_total(text[])`,
     `DROP FUNCTION contact_last_fold()`,

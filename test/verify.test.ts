@@ -46,28 +46,24 @@ test('nothing differs in a new database, nor after all kinds of writes', async (
   await insertRows(
     service,
     'contact',
-    ['1969-07-20T20:17:40Z', '2025-03-01T00:00:00+14:00', 'infinity', '-infinity'].map(
-      (created_at, index) => ({
-        id: `ct_import${index}`,
-        email: `import${index}@example.org`,
-        source: 'import',
-        created_at,
-        contact_type: 'client',
-        portal_access: 0,
-        updated_at: '2026-01-01T00:00:00Z',
-      }),
-    ),
+    ['1969-07-20T20:17:40Z', '2025-03-01T00:00:00+14:00'].map((created_at, index) => ({
+      id: `ct_import${index}`,
+      email: `import${index}@example.org`,
+      source: 'import',
+      created_at,
+      contact_type: 'client',
+      portal_access: 0,
+      updated_at: '2026-01-01T00:00:00Z',
+    })),
   );
   await service.sql(`UPDATE contact SET created_at = '2024-02-29T23:59:59.999999Z' WHERE id = 'ct_import1'`);
   await service.sql(`UPDATE contact SET id = 'ct_renamed' WHERE id = 'ct_import1'`);
   await service.sql(`DELETE FROM contact WHERE id = 'ct_import0'`);
   const { code, stdout } = await verify('--json');
-  // Infinite dates, which SQL allows, have no place in an answer.
-  await service.sql(`DELETE FROM contact WHERE NOT isfinite(created_at)`);
   expect({ code, ...JSON.parse(stdout) }).toEqual({
     code: 0,
     ok: true,
-    contacts: 5,
+    contacts: 3,
     is_counted: true,
     counts: { differences: 0, shown: [] },
     log: { folded: expect.any(Number), held: expect.any(Number) },

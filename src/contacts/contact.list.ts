@@ -92,15 +92,21 @@ export function readIn(
   if (query.search === undefined) {
     return { rows: 'contact c', id: 'c.id', total, start: pageStart(caller, query, params) };
   }
-  // Where nothing else of the contact is asked for, the planner leaves this join out.
+  // Where nothing else of the contact is asked for, the planner leaves this join out. The contact is named first, and so
+  // locked first, as a TRUNCATE does it.
   // From few contacts to their documents the way is the key of those. Elsewhere the id alone is compared, for the planner
   // takes two conditions for two coincidences, and the rows that meet both for rare.
   const sameDate = isWithinFew(caller, query) ? ' AND c.created_at = s.created_at' : '';
-  const contact = `LEFT JOIN contact c ON c.id = s.contact_id${sameDate}`;
+  const ofContact = `ON c.id = s.contact_id${sameDate}`;
   if (!way.walk || !known) {
     // A term that no index finds is a frequent one: its page comes soon, and only its total asks for all documents.
     const inOnePass = isIndexed(query.search);
-    return { rows: `contact_search s ${contact}`, id: 's.contact_id', inOnePass, total };
+    return {
+      rows: `contact c RIGHT JOIN contact_search s ${ofContact}`,
+      id: 's.contact_id',
+      inOnePass,
+      total,
+    };
   }
   const [at, id] = cursor?.keys ?? [];
   const onwards = cursor
@@ -108,7 +114,7 @@ export function readIn(
     : '';
   const walked = `SELECT * FROM contact_search ${onwards}
     ORDER BY created_at DESC, contact_id DESC LIMIT ${params.add(known.total)}`;
-  return { rows: `(${walked}) s ${contact}`, id: 's.contact_id', total };
+  return { rows: `contact c RIGHT JOIN (${walked}) s ${ofContact}`, id: 's.contact_id', total };
 }
 
 export interface Reading {

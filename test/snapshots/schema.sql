@@ -34,36 +34,37 @@ CREATE OR REPLACE FUNCTION public.contact_count_faults()
  LANGUAGE sql
  STABLE
 AS $function$
-       WITH kept AS (
+       WITH hourly AS MATERIALIZED (SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS n
+  FROM contact GROUP BY 1, 2, 3), changed AS MATERIALIZED (
+         SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, sign AS n
+         FROM contact_changes_since((contact_last_fold()).as_of)
+       ), kept AS (
          SELECT slice, period, starts_at, sum(n)::bigint AS n FROM (
-           SELECT slice, period, starts_at, n FROM contact_count
-           UNION ALL
-           
+           SELECT slice, period, starts_at, n FROM contact_count UNION ALL 
   SELECT ARRAY[contact_type, source] AS slice, period, starts_at, sum(n)::bigint AS n
-  FROM (SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, sign AS n
-             FROM contact_changes_since((contact_last_fold()).as_of)) AS counted CROSS JOIN LATERAL (VALUES
-    ('ever', timestamptz '-infinity'),
-    ('month', date_trunc('month', hour, 'UTC')),
-    ('day', date_trunc('day', hour, 'UTC')),
-    ('hour', hour)
+  FROM (
+    SELECT contact_type, source, date_trunc('day', hour, 'UTC') AS day, sum(n) AS n
+    FROM (TABLE changed) AS counted GROUP BY 1, 2, 3
+  ) AS daily CROSS JOIN LATERAL (VALUES
+    ('ever', timestamptz '-infinity'), ('month', date_trunc('month', day, 'UTC')), ('day', day)
   ) AS held_by (period, starts_at)
-  GROUP BY period, starts_at, CUBE (contact_type, source)
-  HAVING sum(n) <> 0 AND (period <> 'hour' OR GROUPING(contact_type, source) = 3)
+  GROUP BY period, starts_at, CUBE (contact_type, source) HAVING sum(n) <> 0
+  UNION ALL
+  SELECT ARRAY[NULL, NULL], 'hour', hour, sum(n)::bigint FROM (TABLE changed) AS counted GROUP BY hour HAVING sum(n) <> 0
          ) AS cell GROUP BY 1, 2, 3
        )
        SELECT slice, period, starts_at, COALESCE(kept.n, 0), COALESCE(actual.n, 0)
        FROM kept FULL JOIN (
   SELECT ARRAY[contact_type, source] AS slice, period, starts_at, sum(n)::bigint AS n
   FROM (
-  SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS n
-  FROM contact GROUP BY 1, 2, 3) AS counted CROSS JOIN LATERAL (VALUES
-    ('ever', timestamptz '-infinity'),
-    ('month', date_trunc('month', hour, 'UTC')),
-    ('day', date_trunc('day', hour, 'UTC')),
-    ('hour', hour)
+    SELECT contact_type, source, date_trunc('day', hour, 'UTC') AS day, sum(n) AS n
+    FROM (TABLE hourly) AS counted GROUP BY 1, 2, 3
+  ) AS daily CROSS JOIN LATERAL (VALUES
+    ('ever', timestamptz '-infinity'), ('month', date_trunc('month', day, 'UTC')), ('day', day)
   ) AS held_by (period, starts_at)
-  GROUP BY period, starts_at, CUBE (contact_type, source)
-  HAVING sum(n) <> 0 AND (period <> 'hour' OR GROUPING(contact_type, source) = 3)) AS actual USING (slice, period, starts_at)
+  GROUP BY period, starts_at, CUBE (contact_type, source) HAVING sum(n) <> 0
+  UNION ALL
+  SELECT ARRAY[NULL, NULL], 'hour', hour, sum(n)::bigint FROM (TABLE hourly) AS counted GROUP BY hour HAVING sum(n) <> 0) AS actual USING (slice, period, starts_at)
        WHERE COALESCE(kept.n, 0) <> COALESCE(actual.n, 0)
      $function$;
 CREATE OR REPLACE FUNCTION public.contact_default_portal_role()
@@ -106,6 +107,7 @@ AS $function$
      BEGIN
        -- Before the tables of the log, as a TRUNCATE does it.
        LOCK TABLE contact IN ACCESS SHARE MODE;
+       PERFORM contact_require_nothing_written();
        IF NOT pg_try_advisory_xact_lock(hashtext('contact_fold')) THEN RETURN NULL; END IF;
        last := contact_last_fold();
        IF last.no IS NULL OR last.cluster <> (pg_control_system()).system_identifier
@@ -120,14 +122,15 @@ AS $function$
        ), added AS (
          INSERT INTO contact_count AS c (slice, period, starts_at, n) 
   SELECT ARRAY[contact_type, source] AS slice, period, starts_at, sum(n)::bigint AS n
-  FROM (SELECT * FROM changed) AS counted CROSS JOIN LATERAL (VALUES
-    ('ever', timestamptz '-infinity'),
-    ('month', date_trunc('month', hour, 'UTC')),
-    ('day', date_trunc('day', hour, 'UTC')),
-    ('hour', hour)
+  FROM (
+    SELECT contact_type, source, date_trunc('day', hour, 'UTC') AS day, sum(n) AS n
+    FROM (TABLE changed) AS counted GROUP BY 1, 2, 3
+  ) AS daily CROSS JOIN LATERAL (VALUES
+    ('ever', timestamptz '-infinity'), ('month', date_trunc('month', day, 'UTC')), ('day', day)
   ) AS held_by (period, starts_at)
-  GROUP BY period, starts_at, CUBE (contact_type, source)
-  HAVING sum(n) <> 0 AND (period <> 'hour' OR GROUPING(contact_type, source) = 3)
+  GROUP BY period, starts_at, CUBE (contact_type, source) HAVING sum(n) <> 0
+  UNION ALL
+  SELECT ARRAY[NULL, NULL], 'hour', hour, sum(n)::bigint FROM (TABLE changed) AS counted GROUP BY hour HAVING sum(n) <> 0
          ON CONFLICT (slice, period, starts_at) DO UPDATE SET n = c.n + EXCLUDED.n
        )
        INSERT INTO contact_fold (as_of, changes)
@@ -246,23 +249,35 @@ CREATE OR REPLACE FUNCTION public.contact_recount()
 AS $function$
      BEGIN
        LOCK TABLE contact IN ACCESS SHARE MODE;
+       PERFORM contact_require_nothing_written();
        PERFORM pg_advisory_xact_lock(hashtext('contact_fold'));
        DELETE FROM contact_change;
        DELETE FROM contact_fold;
        DELETE FROM contact_count;
-       WITH counted AS (INSERT INTO contact_count (slice, period, starts_at, n) 
+       WITH hourly AS MATERIALIZED (SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS n
+  FROM contact GROUP BY 1, 2, 3),
+         counted AS (INSERT INTO contact_count (slice, period, starts_at, n) 
   SELECT ARRAY[contact_type, source] AS slice, period, starts_at, sum(n)::bigint AS n
   FROM (
-  SELECT contact_type, source, date_trunc('hour', created_at, 'UTC') AS hour, count(*) AS n
-  FROM contact GROUP BY 1, 2, 3) AS counted CROSS JOIN LATERAL (VALUES
-    ('ever', timestamptz '-infinity'),
-    ('month', date_trunc('month', hour, 'UTC')),
-    ('day', date_trunc('day', hour, 'UTC')),
-    ('hour', hour)
+    SELECT contact_type, source, date_trunc('day', hour, 'UTC') AS day, sum(n) AS n
+    FROM (TABLE hourly) AS counted GROUP BY 1, 2, 3
+  ) AS daily CROSS JOIN LATERAL (VALUES
+    ('ever', timestamptz '-infinity'), ('month', date_trunc('month', day, 'UTC')), ('day', day)
   ) AS held_by (period, starts_at)
-  GROUP BY period, starts_at, CUBE (contact_type, source)
-  HAVING sum(n) <> 0 AND (period <> 'hour' OR GROUPING(contact_type, source) = 3))
+  GROUP BY period, starts_at, CUBE (contact_type, source) HAVING sum(n) <> 0
+  UNION ALL
+  SELECT ARRAY[NULL, NULL], 'hour', hour, sum(n)::bigint FROM (TABLE hourly) AS counted GROUP BY hour HAVING sum(n) <> 0)
        INSERT INTO contact_fold (as_of, changes) VALUES (pg_current_snapshot(), 0);
+     END $function$;
+CREATE OR REPLACE FUNCTION public.contact_require_nothing_written()
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+     BEGIN
+       IF EXISTS (SELECT FROM contact_change WHERE xid = pg_current_xact_id_if_assigned()) THEN
+         RAISE EXCEPTION 'Contacts are counted in a transaction of its own, not in one that has written any.'
+           USING ERRCODE = 'active_sql_transaction';
+       END IF;
      END $function$;
 CREATE OR REPLACE FUNCTION public.contact_total(slice text[])
  RETURNS bigint
@@ -404,6 +419,7 @@ TABLE contact (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   updated_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT contact_company_fk FOREIGN KEY (company_id) REFERENCES company(id),
+  CONSTRAINT contact_created_at_ck CHECK (isfinite(created_at)),
   CONSTRAINT contact_email_ck CHECK (((email ~ '^[!-?A-~]+@[a-z0-9.-]+$'::text) AND (email = lower(email)))),
   CONSTRAINT contact_email_or_company_ck CHECK (((email IS NOT NULL) OR (company_id IS NOT NULL))),
   CONSTRAINT contact_engagement_score_ck CHECK (((engagement_score >= (0)::double precision) AND (engagement_score < 'Infinity'::double precision))),

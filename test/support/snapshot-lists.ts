@@ -85,7 +85,7 @@ const nameOf = (text: string): string => `list_${createHash('md5').update(text).
 /** What a statement shows of the way that contact.list.ts chose. */
 function wayOf({ sql, total, isLast }: Taken & { isLast: boolean }): string {
   const remembers = /contact_changes_since\(.*\) c WHERE/.test(sql);
-  if (sql.includes('FROM (SELECT * FROM contact_search')) {
+  if (sql.includes('(SELECT * FROM contact_search')) {
     if (isLast) return 'walk';
     return total === null && remembers ? 'walk, total not known' : 'walk, in vain';
   }
