@@ -1,6 +1,6 @@
 // E-mail addresses in the one form in which they are stored, compared and mailed.
 import { domainToASCII } from 'node:url';
-import { isEmail } from 'class-validator';
+import validator from 'validator';
 
 /** RFC 5321: a path of 256 characters, less its angle brackets. */
 const MAX_LENGTH = 254;
@@ -20,5 +20,7 @@ export function canonicalEmail(address: string): string | null {
   if (!/^[\p{L}\p{M}\p{N}.\-。]+$/u.test(host)) return null;
   const canonical = `${trimmed.slice(0, at).toLowerCase()}@${domainToASCII(host)}`;
   // Before lower-casing, which makes a plain k of the Kelvin sign.
-  return LOCAL_PART.test(trimmed) && canonical.length <= MAX_LENGTH && isEmail(canonical) ? canonical : null;
+  return LOCAL_PART.test(trimmed) && canonical.length <= MAX_LENGTH && validator.isEmail(canonical)
+    ? canonical
+    : null;
 }

@@ -1,5 +1,5 @@
 // The rules for fields of a JSON body: a wrong type is refused, never coerced.
-import { isURL } from 'class-validator';
+import validator from 'validator';
 import { canonicalEmail } from './email.js';
 import { type IdPrefix, isId } from './ids.js';
 import { type RuleFault, type RuleOptions, rule } from './rule.js';
@@ -94,7 +94,7 @@ export function HttpUrl(options: RuleOptions = {}): PropertyDecorator {
   const check = (value: unknown): RuleFault | undefined => {
     if (typeof value !== 'string') return wrongType('a string');
     if (value.length > 2000) return tooLong(2000);
-    return isURL(value, accepted) && !CONTROL_OR_BREAK.test(value)
+    return validator.isURL(value, accepted) && !CONTROL_OR_BREAK.test(value)
       ? undefined
       : badFormat('an http or https URL');
   };

@@ -1,8 +1,7 @@
 // Strict input: nothing unknown, nothing repeated, nothing coerced, and every fault named at once.
 import { type ArgumentMetadata, Injectable, type PipeTransform, type Type } from '@nestjs/common';
-import { getMetadataStorage, validateSync } from 'class-validator';
 import { ApiError, type Fault } from './errors.js';
-import { RULE, type RuleFault } from './rule.js';
+import { rulesOf } from './rule.js';
 import { nearest } from './suggest.js';
 
 /**
@@ -42,15 +41,18 @@ export function parseInput<T extends object>(
   if (!isPlainObject(value)) {
     throw new ApiError('invalid_request', { message: 'The body must be a JSON object.' });
   }
-  const known = knownNames(Dto).filter((name) => !without.includes(name));
+  const rules = rulesOf(Dto);
+  const known = [...rules.keys()].filter((name) => !without.includes(name));
   const faults = [...unknownNames(known, value, kind), ...repeatedParameters(value, kind)];
   const flagged = new Set(faults.map((fault) => fault.field));
-  const dto = converted(Dto, value);
-  for (const error of validateSync(dto, { forbidUnknownValues: false })) {
-    const packed = error.constraints?.[RULE];
-    if (!packed || flagged.has(error.property)) continue;
-    const { code, message } = JSON.parse(packed) as RuleFault;
-    faults.push({ field: error.property, code, message: `${error.property} ${message}.` });
+  // Known fields only, and not by a library that takes keys such as "constructor" inside a value for code.
+  const dto = new Dto();
+  const fields = dto as Record<string, unknown>;
+  for (const [name, { convert, fault }] of rules) {
+    const given = Object.hasOwn(value, name) ? value[name] : undefined;
+    if (given !== undefined) fields[name] = convert(given);
+    const wrong = flagged.has(name) ? undefined : fault(fields[name]);
+    if (wrong) faults.push({ field: name, code: wrong.code, message: `${name} ${wrong.message}.` });
   }
   faults.push(...judge(soundPart(dto, faults)));
   if (faults.length > 0) throw ApiError.invalid(faults);
@@ -60,41 +62,6 @@ export function parseInput<T extends object>(
 function soundPart<T extends object>(dto: T, faults: readonly Fault[]): Partial<T> {
   const faulty = new Set(faults.map(({ field }) => field));
   return Object.fromEntries(Object.entries(dto).filter(([name]) => !faulty.has(name))) as Partial<T>;
-}
-
-/** The names a DTO knows. */
-function knownNames(Dto: Type<object>): string[] {
-  return [...conversions(Dto).keys()];
-}
-
-type Conversion = (value: unknown) => unknown;
-
-const knownConversions = new Map<Type<object>, Map<string, Conversion>>();
-
-/** Each field's conversion to the form in which it is stored; put together once for each DTO. */
-function conversions(Dto: Type<object>): Map<string, Conversion> {
-  let known = knownConversions.get(Dto);
-  if (!known) {
-    const rules = getMetadataStorage()
-      .getTargetValidationMetadatas(Dto, '', true, false)
-      .filter(({ name }) => name === RULE);
-    known = new Map(
-      rules.map(({ propertyName, constraints: [convert] }) => [propertyName, convert as Conversion]),
-    );
-    knownConversions.set(Dto, known);
-  }
-  return known;
-}
-
-/** Sets the known fields only. Not by plainToInstance, which takes keys such as "constructor" inside a value for code. */
-function converted<T extends object>(Dto: Type<T>, value: Record<string, unknown>): T {
-  const given = [...conversions(Dto)].filter(
-    ([name]) => Object.hasOwn(value, name) && value[name] !== undefined,
-  );
-  return Object.assign(
-    new Dto(),
-    Object.fromEntries(given.map(([name, convert]) => [name, convert(value[name])])),
-  );
 }
 
 /** The fault of naming something that is not there, with the nearest thing that is. */

@@ -1,7 +1,6 @@
 // How one field is checked and documented: a rule is a check with one message, and its OpenAPI schema.
-import { applyDecorators } from '@nestjs/common';
+import type { Type } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
-import { ValidateBy, ValidateIf } from 'class-validator';
 
 /** What is wrong with a value: a stable code and a message that completes "<field> …". */
 export interface RuleFault {
@@ -26,35 +25,49 @@ interface Rule {
   schema: ApiPropertyOptions;
 }
 
-/** Name of a rule among class-validator's metadata; its one constraint is the conversion. */
-export const RULE = 'rule';
+/** How one field of a DTO is read. */
+export interface FieldRule {
+  /** Brings a given value to the form in which it is stored; leaves alone what `fault` will name. */
+  readonly convert: (value: unknown) => unknown;
+  /** What is wrong with the value; undefined for a good one. */
+  readonly fault: (value: unknown) => RuleFault | undefined;
+}
+
+/** By the prototype that declares them. */
+const declared = new Map<object, Map<string, FieldRule>>();
+const collected = new Map<object, ReadonlyMap<string, FieldRule>>();
+
+/** The rules of a DTO's fields, with those it inherits. */
+export function rulesOf(Dto: Type<object>): ReadonlyMap<string, FieldRule> {
+  const prototype = Dto.prototype as object;
+  let rules = collected.get(prototype);
+  if (!rules) {
+    const base = Object.getPrototypeOf(Dto) as Type<object>;
+    const inherited = base === Function.prototype ? [] : rulesOf(base);
+    rules = new Map([...inherited, ...(declared.get(prototype) ?? [])]);
+    collected.set(prototype, rules);
+  }
+  return rules;
+}
 
 const REQUIRED: RuleFault = { code: 'required', message: 'is required' };
 const NOT_NULL: RuleFault = { code: 'not_nullable', message: 'cannot be null' };
 
-/**
- * A property decorator that converts, checks and documents one field.
- * The fault travels through class-validator as JSON in the message; `parseInput` unpacks it.
- */
+/** A property decorator that converts, checks and documents one field. */
 export function rule({ check, convert, schema }: Rule, options: RuleOptions = {}): PropertyDecorator {
   const { required = false, nullable = false, description, example } = options;
-  const fault = (value: unknown): RuleFault | undefined => {
-    if (value === undefined) return required ? REQUIRED : undefined;
-    if (value === null) return nullable ? undefined : NOT_NULL;
-    return check(value);
+  const field: FieldRule = {
+    convert: (value) => (convert && value !== null ? convert(value) : value),
+    fault: (value) => {
+      if (value === undefined) return required ? REQUIRED : undefined;
+      if (value === null) return nullable ? undefined : NOT_NULL;
+      return check(value);
+    },
   };
   const property = { description, example, nullable: nullable || undefined, ...schema } as ApiPropertyOptions;
-  return applyDecorators(
-    (required ? ApiProperty : ApiPropertyOptional)(property),
-    // Makes class-validator ignore nothing: absence is judged by the rule itself.
-    ValidateIf(() => true),
-    ValidateBy({
-      name: RULE,
-      constraints: [(value: unknown) => (convert && value !== null ? convert(value) : value)],
-      validator: {
-        validate: (value) => fault(value) === undefined,
-        defaultMessage: (args) => JSON.stringify(fault(args?.value)),
-      },
-    }),
-  );
+  const document = (required ? ApiProperty : ApiPropertyOptional)(property);
+  return (target, name) => {
+    document(target, name);
+    declared.set(target, (declared.get(target) ?? new Map<string, FieldRule>()).set(String(name), field));
+  };
 }
