@@ -23,6 +23,7 @@ Instead of the comparison with the baselines:
   --writes            64 writers at once, with and without the triggers that keep counts and search documents
   --soak <minutes>    mixed load on the service, and what becomes of its memory
   --physical          the service's own statements under pgbench, where that is installed
+  --sizes             what tables and indexes take on disk, per million contacts
   --migration         the migrations that add the log of changes, on a full table in use: how long anybody waits
 
 The database is made on the server of DATABASE_URL, by a role that may create databases, as contacts_bench_<n>;
@@ -38,6 +39,7 @@ const OPTIONS = {
   fresh: { type: 'boolean' },
   writes: { type: 'boolean' },
   physical: { type: 'boolean' },
+  sizes: { type: 'boolean' },
   migration: { type: 'boolean' },
   contacts: { type: 'string' },
   operations: { type: 'string' },
@@ -51,7 +53,7 @@ const OPTIONS = {
 } as const;
 
 /** Instead of the comparison. */
-const MODES = ['writes', 'soak', 'physical', 'migration'] as const;
+const MODES = ['writes', 'soak', 'physical', 'sizes', 'migration'] as const;
 
 export interface Options {
   help: boolean;

@@ -17,6 +17,7 @@ import { comparison, readResults, table } from './report.ts';
 import { type Results, summarize } from './results.ts';
 import { chooseSamples } from './samples.ts';
 import { SERVER_NAMES, type Server, createKey, startServer } from './servers.ts';
+import { tellSizes } from './sizes.ts';
 import { soak } from './soak.ts';
 import { compareWrites } from './writes.ts';
 
@@ -59,6 +60,7 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
   await client.connect();
   undo.push(() => client.end());
   await tidyUp(client); // what an interrupted run left
+  if (options.mode === 'sizes') return tellSizes(client, options);
 
   const key = await createKey(url);
   const start = async (name: Server['name'], databaseUrl = url): Promise<Server> => {
@@ -68,7 +70,6 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
   };
   if (options.mode === 'writes') return compareWrites({ client, url, start, options }, progress);
   if (options.mode === 'soak') return soak({ client, start, options }, progress);
-
   if (options.mode === 'physical') return comparePhysical({ client, url, start, options }, progress);
 
   const servers = await allOrNone(SERVER_NAMES.map((name) => start(name)));

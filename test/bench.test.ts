@@ -77,6 +77,28 @@ test('measures three servers that agree, and leaves the data as it was', async (
   expect(await countContacts()).toBe(CONTACTS);
 }, 120_000);
 
+test('tells what tables and indexes take on disk', async () => {
+  const { code, stdout } = await run('npm', [
+    'run',
+    '--silent',
+    'bench',
+    '--',
+    '--sizes',
+    '--json',
+    '-',
+    '--contacts',
+    String(CONTACTS),
+  ]);
+  expect(code).toBe(0);
+  const { sizes } = JSON.parse(stdout) as { sizes: { table: string; index: string | null; bytes: number }[] };
+  const bytesOf = (table: string, index: string | null): number | undefined =>
+    sizes.find((size) => size.table === table && size.index === index)?.bytes;
+  // 200 bytes or more each, with the columns that every contact has.
+  expect(bytesOf('contact', null)).toBeGreaterThan(CONTACTS * 200);
+  expect(bytesOf('contact_search', 'contact_search_document_ix')).toBeGreaterThan(CONTACTS * 10);
+  expect(sizes.filter(({ index }) => index?.startsWith('bench_'))).toEqual([]);
+}, 120_000);
+
 test('migrates a table in use, goes on after the run was killed, and undoes it all', async () => {
   // More than one batch before the third at which the first run is killed.
   const size = ['--contacts', '20000', '--seconds', '1'];
