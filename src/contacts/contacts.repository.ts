@@ -12,7 +12,15 @@ import { Products } from '../config/products.js';
 import type { CreatedContact, PortalAccess } from './contact.dto.js';
 import type { Contact } from './contact.entity.js';
 import { chosenFields, contactJson, visibleFields } from './contact.fields.js';
-import { type ReadingWay, isRemembered, isShort, isWhole, readIn, waysToRead } from './contact.list.js';
+import {
+  type ReadingWay,
+  isCountedOnce,
+  isRemembered,
+  isShort,
+  isWhole,
+  readIn,
+  waysToRead,
+} from './contact.list.js';
 import { type ContactQuery, filterConditions, listOrder } from './contact.query.js';
 import { type RememberedTotal, RememberedTotals, WORTH_REMEMBERING } from './remembered-totals.js';
 
@@ -48,16 +56,25 @@ export class ContactsRepository {
 
   /** One page of the contacts the caller sees, of those that pass the query's filters. */
   async list(caller: Caller, query: ContactQuery): Promise<JsonText> {
+    if (this.totals.recall(caller, query) || !isCountedOnce(caller, query)) {
+      return this.readList(caller, query);
+    }
+    await this.totals.afterCount(caller, query);
+    return this.totals.counting(caller, query, () => this.readList(caller, query));
+  }
+
+  /** By the first way that leads to the page. */
+  private async readList(caller: Caller, query: ContactQuery): Promise<JsonText> {
     const known = this.totals.recall(caller, query);
     for (const way of waysToRead(caller, query, known)) {
-      const page = await this.readList(caller, query, way, known);
+      const page = await this.readPage(caller, query, way, known);
       if (page) return page;
     }
     throw new Error('Counting the matches always leads to a page.');
   }
 
   /** The page as it is read in this way; null where the way does not lead there. */
-  private async readList(
+  private async readPage(
     caller: Caller,
     query: ContactQuery,
     way: ReadingWay,
@@ -68,11 +85,12 @@ export class ContactsRepository {
     const order = listOrder(query, params);
     const cursor = decodeCursor(query.cursor, order);
     const remembers = isRemembered(way, query);
+    const reading = readIn(way, { caller, query, where, cursor, known }, params);
     const request = {
-      ...readIn(way, { caller, query, where, cursor, known }, params),
+      ...reading,
       where,
       order,
-      items: 'JOIN contact c ON c.id = page.id LEFT JOIN company co ON co.id = c.company_id',
+      items: `${reading.items} LEFT JOIN company co ON co.id = c.company_id`,
       item: contactJson(chosenFields(query.fields, caller), this.products.names, params),
       page: query.page,
       limit: query.limit,
