@@ -46,10 +46,10 @@ async function start(given: Env): Promise<void> {
 }
 
 async function requireDatabase(env: Env & { DATABASE_URL: string }): Promise<void> {
-  const logger = startLogger(env);
+  let logger: ReturnType<typeof startLogger> | undefined;
   const patience = {
     timeout: env.DATABASE_START_TIMEOUT_MS,
-    tell: (line: string): void => logger.warn(line),
+    tell: (line: string): void => (logger ??= startLogger(env)).warn(line),
   };
   await requireSchema(env.DATABASE_URL, patience);
   const direct = env.DATABASE_DIRECT_URL;

@@ -1,11 +1,12 @@
 // The balancers of deploy/, run as they are but for the addresses.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { existsSync } from 'node:fs';
+import { waitUntil } from '../support/wait.js';
 
 /** How a balancer is run: on a file in a folder of its own. */
 const PROGRAMS = {
@@ -47,9 +48,10 @@ export class Balancer {
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
     const balancer = new Balancer(child, folder, `http://127.0.0.1:${port}`);
-    while (!(await balancer.serves())) {
+    await waitUntil(async () => {
       if (child.exitCode !== null) throw new Error(`${kind} ended with ${child.exitCode}:\n${output}`);
-    }
+      return (await balancer.status()) !== undefined;
+    });
     return balancer;
   }
 
@@ -60,11 +62,11 @@ export class Balancer {
     await rm(this.folder, { recursive: true });
   }
 
-  /** Whether it hands requests on: without a key, the service itself refuses. */
-  private async serves(): Promise<boolean> {
+  /** Of a request without a key: 401 when it comes to a process, undefined while nobody answers at all. */
+  async status(): Promise<number | undefined> {
     const response = await fetch(`${this.url}/api/contacts`).catch(() => undefined);
     await response?.arrayBuffer();
-    return response?.status === 401;
+    return response?.status;
   }
 }
 

@@ -40,15 +40,37 @@ function start(port: number): Promise<RunningService> {
   });
 }
 
-/** nginx takes longer, for the long version alone. */
-const KINDS: Kind[] = isLong ? ['haproxy', 'nginx'] : ['haproxy'];
-
-describe.each(KINDS)('behind %s', (kind) => {
+describe.each<Kind>(['haproxy', 'nginx'])('behind %s', (kind) => {
   const program = findProgram(kind);
-  (program ? test : test.skip)(
+
+  (program ? test : test.skip)('the answer is an error of ours when no process is left', async () => {
+    const balancer = await Balancer.before(kind, program ?? '', [1, 1, 1]);
+    const headers = { 'x-request-id': 'asked-in-vain' };
+    await waitUntil(async () => (await balancer.status()) === 503);
+    const response = await fetch(`${balancer.url}/api/contacts`, { headers });
+    expect(response.status).toBe(503);
+    expect(response.headers.get('content-type')).toMatch(/^application\/json/);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(response.headers.get('x-request-id')).toBe('asked-in-vain');
+    expect(await response.json()).toEqual({
+      ok: false,
+      error: {
+        code: 'unavailable',
+        message: 'The service cannot answer right now. Try again shortly.',
+        request_id: 'asked-in-vain',
+      },
+    });
+    // Nobody from outside asks after the health of a process.
+    expect((await fetch(`${balancer.url}/health/ready`)).status).toBe(404);
+    await balancer.stop();
+  });
+
+  // nginx takes longer to notice, for the long version.
+  (program && (isLong || kind === 'haproxy') ? test : test.skip)(
     'a restart of each process in turn loses no request and no write',
     async () => {
       const balancer = await Balancer.before(kind, program ?? '', ports);
+      await waitUntil(async () => (await balancer.status()) === 401);
       const headers = { 'x-sm-key': key, 'content-type': 'application/json' };
       const company = await createCompany(beside.api);
       const traffic = new Traffic({ url: balancer.url, headers, company });
