@@ -1,10 +1,13 @@
 // How the service ends, as a process: nothing under way is lost, and nothing holds the end up for ever.
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, get } from 'node:http';
-import { connect } from 'node:net';
+import { type Socket, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { createTestDatabase } from './support/database.js';
 import { createCompany } from './support/factories.js';
 import { type HeldCompany, holdCompany } from './support/hold-company.js';
+import { MailServer } from './support/mail-server.js';
 import { RunningService } from './support/running-service.js';
 import { TestService } from './support/service.js';
 import { SilentProxy } from './support/silent-proxy.js';
@@ -55,17 +58,6 @@ async function slowRequest(service: RunningService) {
   return { answer, lock };
 }
 
-/** The status of an answer, or why there is none. */
-async function statusOf(url: string): Promise<number | string> {
-  try {
-    return (await fetch(url, { headers })).status;
-  } catch (error) {
-    return (error as { cause?: { code?: string } }).cause?.code ?? String(error);
-  }
-}
-
-const isRefused = (url: string) => async (): Promise<boolean> => (await statusOf(url)) === 'ECONNREFUSED';
-
 describe('on SIGTERM', () => {
   test('first it is not ready and still serves, then the door closes and what is in flight is finished', async () => {
     const service = await start({ DRAIN_DELAY_MS: '4000' });
@@ -75,13 +67,13 @@ describe('on SIGTERM', () => {
     const { answer, lock } = await slowRequest(service);
 
     service.signal('SIGTERM');
-    await waitUntil(async () => (await statusOf(`${service.url}/health/ready`)) === 503);
-    expect(await statusOf(`${service.url}/health/live`)).toBe(200);
-    expect(await statusOf(`${service.url}/api/contacts`)).toBe(200);
+    await waitUntil(async () => (await service.statusOf('/health/ready', headers)) === 503);
+    expect(await service.statusOf('/health/live', headers)).toBe(200);
+    expect(await service.statusOf('/api/contacts', headers)).toBe(200);
     // Who keeps a connection learns that this is its last answer.
     expect(await ask(agent, service.url)).toEqual({ isReused: true, status: 200, connection: 'close' });
 
-    await waitUntil(isRefused(service.url));
+    await service.closesDoor();
     await lock.release();
     expect(await answer).toMatchObject({ status: 200, body: { data: { id: company, updated: true } } });
     expect(await service.ended).toBe(0);
@@ -92,11 +84,24 @@ describe('on SIGTERM', () => {
     const service = await start();
     const { answer, lock } = await slowRequest(service);
     service.signal('SIGINT');
-    await waitUntil(isRefused(service.url));
+    await service.closesDoor();
     await lock.release();
     const finished = await answer;
     expect(finished).toMatchObject({ status: 200 });
     expect(finished !== 'cut' && finished.headers.get('connection')).toBe('close');
+    expect(await service.ended).toBe(0);
+  });
+
+  test('a request on a connection from before is answered, even after the door has closed', async () => {
+    const service = await start();
+    const { lock } = await slowRequest(service);
+    const socket = await connectTo(service);
+    service.signal();
+    await service.closesDoor();
+    socket.write('GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 [\s\S]*connection: close/i);
+    await lock.release();
     expect(await service.ended).toBe(0);
   });
 
@@ -105,12 +110,8 @@ describe('on SIGTERM', () => {
     ['half a request', 'GET /api/contacts HTTP/1.1\r\nHost: a\r\n'],
   ])('a connection on which came %s holds nothing up', async (_what, text) => {
     const service = await start();
-    const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
-    undo.push(() => socket.destroy());
-    await once(socket, 'connect');
-    if (text) socket.write(text);
-    // Accepted by now, as the one after it is.
-    expect(await statusOf(`${service.url}/health/live`)).toBe(200);
+    const socket = await connectTo(service);
+    socket.write(text);
     service.signal();
     expect(await service.ended).toBe(0);
   });
@@ -119,7 +120,7 @@ describe('on SIGTERM', () => {
     const service = await start();
     const { answer } = await slowRequest(service);
     service.signal();
-    await waitUntil(isRefused(service.url));
+    await service.closesDoor();
     service.signal();
     expect(await service.ended).toBe(1);
     expect(await answer).toBe('cut');
@@ -137,6 +138,35 @@ describe('on SIGTERM', () => {
         /^Not drained within 1000 ms; still there: PATCH \/api\/companies\/:id \([\w-]+\) for \d+ ms$/,
       ),
     ]);
+  });
+
+  test('a mail that is being handed over is finished', async () => {
+    // Nobody else takes its jobs.
+    const database = await createTestDatabase();
+    const mail = await MailServer.start();
+    undo.push(() => mail.stop());
+    await runSql(
+      database.url,
+      `INSERT INTO contact (id, email, portal_access, portal_role)
+       VALUES ('ct_mail0001', 'jane@acme.test', 1, 'client_viewer')`,
+    );
+    const service = await start({ DATABASE_URL: database.url, SMTP_URL: mail.url });
+    undo.push(() => database.drop());
+    mail.hold();
+    const asked = await fetch(`${service.url}/auth/magic-link`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email: 'jane@acme.test' }),
+    });
+    expect(asked.status).toBe(202);
+    await waitUntil(async () => mail.connections === 1);
+    service.signal();
+    await service.closesDoor();
+    mail.release();
+    expect(await service.ended).toBe(0);
+    expect(mail.mailsTo('jane@acme.test')).toHaveLength(1);
+    const jobs = await runSql(database.url, `SELECT state::text FROM pgboss.job WHERE data ? 'id'`);
+    expect(jobs).toEqual([{ state: 'completed' }]);
   });
 
   test('before it listens it just ends', async () => {
@@ -161,7 +191,7 @@ describe('while it drains', () => {
     service = await start({ DATABASE_URL: proxy.through(beside.databaseUrl), ...settings });
     slow = await slowRequest(service);
     service.signal();
-    await waitUntil(isRefused(service.url));
+    await service.closesDoor();
   };
 
   test('a database that dies fails what is in flight, and no more', async () => {
@@ -179,6 +209,24 @@ describe('while it drains', () => {
     expect(service.output).toMatch(/Not drained within 8000 ms; still there: the \w+/);
   });
 });
+
+/** A connection that the service has accepted. */
+async function connectTo(service: RunningService): Promise<Socket> {
+  const socket = connect(Number(new URL(service.url).port), '127.0.0.1');
+  undo.push(() => socket.destroy());
+  await once(socket, 'connect');
+  // As this one was, which came later.
+  expect(await service.statusOf('/health/live', headers)).toBe(200);
+  return socket;
+}
+
+async function runSql(url: string, sql: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query<object>(sql);
+  await client.end();
+  return rows;
+}
 
 /** Asks on the agent's connection; a header of the answer tells whether that stays open. */
 async function ask(agent: Agent, url: string) {

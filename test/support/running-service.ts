@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { printed, startEntry } from './process.js';
+import { waitUntil } from './wait.js';
 
 const LISTENING = /running at (http:\S+)\n/;
 
@@ -47,6 +48,22 @@ export class RunningService {
   get messages(): string[] {
     const lines = this.text.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
     return lines.map((line) => (JSON.parse(line) as { msg?: string }).msg ?? '');
+  }
+
+  /** The status it answers a GET with, or the code of why it does not. */
+  async statusOf(path: string, headers: Record<string, string> = {}): Promise<number | string> {
+    try {
+      const response = await fetch(this.url + path, { headers });
+      await response.arrayBuffer();
+      return response.status;
+    } catch (error) {
+      return (error as { cause?: { code?: string } }).cause?.code ?? String(error);
+    }
+  }
+
+  /** Resolves once it accepts no connection any more. */
+  closesDoor(): Promise<void> {
+    return waitUntil(async () => (await this.statusOf('/health/live')) === 'ECONNREFUSED');
   }
 
   signal(signal: NodeJS.Signals = 'SIGTERM'): void {
