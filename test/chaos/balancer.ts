@@ -1,11 +1,10 @@
 // The balancers of deploy/, run as they are but for the addresses.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { waitUntil } from '../support/wait.js';
 
 /** How a balancer is run: on a file in a folder of its own. */
@@ -18,12 +17,6 @@ const PROGRAMS = {
 };
 
 export type Kind = keyof typeof PROGRAMS;
-
-/** Where this machine has the program; undefined if it has none. */
-export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  return folders.map((folder) => join(folder, name)).find(existsSync);
-}
 
 /** The text of deploy/<file>. */
 export function readConfig(kind: Kind): Promise<string> {
