@@ -14,6 +14,7 @@ import { toJson } from './common/json-text.js';
 import { readJson, readQuery } from './common/json.js';
 import { logRequest } from './common/request-log.js';
 import { type Env, allowedOrigins } from './config/env.js';
+import { InFlight } from './health/in-flight.js';
 import { servePortalDemo } from './local/portal-demo.js';
 import { serveDocs } from './openapi-document.js';
 
@@ -31,6 +32,11 @@ function attempt(done: Done, work: () => unknown): void {
 }
 
 const BODY_LIMIT = 1024 * 1024;
+/**
+ * How long a connection stays open between two requests, in ms. Longer than any proxy before us keeps it (deploy/): if
+ * we were the first to close it, a request might just be on its way, and would be lost.
+ */
+const KEEP_ALIVE_MS = 75_000;
 /** How long a browser may remember what a portal is allowed. */
 const PREFLIGHT_SECONDS = 600;
 /** A caller's request id is taken over if it looks like one. */
@@ -49,6 +55,7 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
     abortOnError: false,
   });
   if (preview) return app;
+  app.get(InFlight).follow(app.getHttpAdapter().getInstance());
   acceptJson(app);
   admitPortals(app, allowedOrigins(env));
   await app.register(cookie);
@@ -63,6 +70,9 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
 function fastifyAdapter(env: Env): FastifyAdapter {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // While we drain: what arrives on a connection that is still open is answered like anything else.
+    return503OnClosing: false,
     // We have no middleware, and the engine for it would look at every request.
     skipMiddie: true,
     trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,

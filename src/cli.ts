@@ -97,9 +97,9 @@ async function run(command: Command, values: Values, word: string): Promise<Outc
   const env = { ...given, DATABASE_URL: database.url };
   const db = new DataSource(dataSourceOptions(env));
   try {
-    await requireSchema(database.url);
-    await db.initialize();
     const tell = (line: string): boolean => process.stderr.write(`${line}\n`);
+    await requireSchema(database.url, { timeout: env.DATABASE_START_TIMEOUT_MS, tell });
+    await db.initialize();
     const answer = await command.run({ db, env, tell }, values, word);
     return typeof answer === 'string' ? { stdout: answer, exitCode: 0 } : answer;
   } finally {

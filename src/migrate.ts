@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadEnv } from './config/env.js';
 import { dataSourceOptions } from './data-source.js';
+import { awaitDatabase } from './database/await-database.js';
 import { type Drift, findDrift } from './database/drift.js';
 import { isMigrationName, writeMigration } from './database/generate.js';
 import { isUpToDate, statusText } from './database/migration-status.js';
@@ -57,6 +58,8 @@ async function main(args: string[]): Promise<number> {
     const database = await openDatabase(env);
     try {
       const url = env.DATABASE_DIRECT_URL ?? database.url;
+      const setting = env.DATABASE_DIRECT_URL ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL';
+      await awaitDatabase(url, { timeout: env.DATABASE_START_TIMEOUT_MS, tell, setting });
       const migrator = new Migrator({ url });
       switch (command) {
         case 'up':
@@ -143,6 +146,11 @@ async function generate(name: string, drift: Drift): Promise<number> {
       : `Wrote ${path}. Read it before you run it: TypeORM changes a column's type by dropping the column.\n`,
   );
   return 0;
+}
+
+/** Not where the SQL of a dry run and the JSON of a status go. */
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 function explain(error: unknown): string {

@@ -14,5 +14,7 @@ export function logRequest(request: FastifyRequest, reply: FastifyReply, caller?
     ms: Math.round(reply.elapsedTime * 10) / 10,
     caller,
   };
-  logger.log(line, 'request completed');
+  // Balancers ask every second whether we are well.
+  if (line.route?.startsWith('/health/')) logger.debug(line, 'request completed');
+  else logger.log(line, 'request completed');
 }

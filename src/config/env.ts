@@ -39,6 +39,12 @@ export const envSchema = z
     DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
     /** Milliseconds until a connection or a query that got no answer is given up, with a 503. */
     DATABASE_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
+    /** Milliseconds a start waits for a database that is still coming up; 0 tries once. */
+    DATABASE_START_TIMEOUT_MS: z.coerce.number().int().min(0).max(600_000).default(30_000),
+    /** Milliseconds between being not ready and closing the door, for balancers to notice. */
+    DRAIN_DELAY_MS: z.coerce.number().int().min(0).max(300_000).optional(),
+    /** Milliseconds from the signal on until what is not finished is given up. */
+    DRAIN_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(25_000),
     LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
     /** Addresses (CIDR) of proxies whose X-Forwarded-For is believed; none by default. */
     TRUST_PROXY: list,
@@ -66,6 +72,10 @@ export const envSchema = z
   .refine((env) => !env.GOOGLE_CLIENT_ID === !env.GOOGLE_CLIENT_SECRET, {
     path: ['GOOGLE_CLIENT_SECRET'],
     message: 'goes together with GOOGLE_CLIENT_ID: set both or none',
+  })
+  .refine((env) => drainDelayOf(env) < env.DRAIN_TIMEOUT_MS, {
+    path: ['DRAIN_TIMEOUT_MS'],
+    message: 'must exceed DRAIN_DELAY_MS, which is a part of it',
   });
 
 export type Env = z.output<typeof envSchema>;
@@ -83,6 +93,11 @@ export function publicUrlOf(env: Env): string {
 /** Who issues portal tokens. */
 export function issuerOf(env: Env): string {
   return env.JWT_ISSUER ?? publicUrlOf(env);
+}
+
+/** How long to go on accepting requests while not ready, in ms: in production as long as a balancer needs to notice. */
+export function drainDelayOf(env: { DRAIN_DELAY_MS?: number; NODE_ENV: string }): number {
+  return env.DRAIN_DELAY_MS ?? (env.NODE_ENV === 'production' ? 5_000 : 0);
 }
 
 /** Origins of the portals and our own. */
