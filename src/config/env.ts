@@ -1,6 +1,7 @@
 // The environment, read once: typed, defaulted, and refused when it is unsafe for production.
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { readSecretFiles } from './secret-files.js';
 
 const list = z
   .string()
@@ -101,15 +102,17 @@ export function portalHomeOf(env: Env): string {
 const PLACEHOLDER = /change-?me|placeholder|example\.(com|org)|postgres:postgres@|:password@/i;
 
 /**
- * Parses `source` (the process environment, after an optional `.env` file) into an Env.
+ * Parses `source` (the process environment, after an optional `.env` file) and the files it names into an Env.
  * @throws Error naming every variable at fault, one per line.
  */
 export function loadEnv(source: NodeJS.ProcessEnv = withDotEnv()): Env {
-  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''));
+  const set = Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  const { given, faults } = readSecretFiles(Object.fromEntries(set), Object.keys(envSchema.shape));
   const parsed = envSchema.safeParse(given);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-    throw new Error(`The environment is not valid:\n${faults.join('\n')}`);
+  const invalid = parsed.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? [];
+  if (!parsed.success || faults.length > 0) {
+    const lines = [...faults, ...invalid].map((line) => `  ${line}`);
+    throw new Error(`The environment is not valid:\n${lines.join('\n')}`);
   }
   if (parsed.data.NODE_ENV === 'production') refuseUnsafe(parsed.data);
   return parsed.data;
