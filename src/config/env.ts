@@ -23,6 +23,10 @@ function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.parse(text)?.origin === text;
 }
 
+/** How long something is kept. */
+const days = (least: number, byDefault: number) =>
+  z.coerce.number().int().min(least).max(36_500).default(byDefault);
+
 /** Lets a developer start without any setting; production refuses it by name. */
 const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
 
@@ -60,6 +64,12 @@ export const envSchema = z
     /** smtp://user:password@host:port; without it, development prints mail on the console. */
     SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
     MAIL_FROM: z.string().default('Contacts <no-reply@localhost>'),
+    /** Days a session is kept after its latest end, with its refresh tokens. */
+    SESSION_RETENTION_DAYS: days(0, 30),
+    /** Days a sign-in link is kept; the caps on sign-in mails count those of a day. */
+    MAGIC_LINK_RETENTION_DAYS: days(2, 7),
+    /** Days an audit entry is kept; the table refuses to lose it sooner than after 90. */
+    AUDIT_RETENTION_DAYS: days(90, 400),
     GOOGLE_ISSUER: z.url().default('https://accounts.google.com'),
     GOOGLE_CLIENT_ID: z.string().min(1).optional(),
     GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
