@@ -16,6 +16,7 @@ import { ContactsModule } from './contacts/contacts.module.js';
 import { dataSourceOptions } from './data-source.js';
 import { HealthModule } from './health/health.module.js';
 import { PortalModule } from './portal/portal.module.js';
+import { RetentionModule } from './retention/retention.module.js';
 
 @Module({})
 export class AppModule {
@@ -32,6 +33,7 @@ export class AppModule {
         CompaniesModule,
         ContactsModule,
         PortalModule,
+        RetentionModule,
         HealthModule,
       ],
       providers: [

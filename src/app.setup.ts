@@ -13,7 +13,8 @@ import { ApiError, errorBody } from './common/errors.js';
 import { toJson } from './common/json-text.js';
 import { readJson, readQuery } from './common/json.js';
 import { logRequest } from './common/request-log.js';
-import { type Env, allowedOrigins } from './config/env.js';
+import { type Headers, securityHeaders } from './common/security-headers.js';
+import { type Env, allowedOrigins, publicUrlOf } from './config/env.js';
 import { InFlight } from './health/in-flight.js';
 import { servePortalDemo } from './local/portal-demo.js';
 import { serveDocs } from './openapi-document.js';
@@ -68,6 +69,7 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
 }
 
 function fastifyAdapter(env: Env): FastifyAdapter {
+  const headers = securityHeaders(publicUrlOf(env).startsWith('https:'));
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -80,18 +82,19 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     genReqId: (request: { headers: Record<string, unknown> }) => requestId(request.headers['x-request-id']),
     routerOptions: { querystringParser: (text: string) => ({ text }), maxParamLength: 200 },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-      void reply.header('x-request-id', request.id);
+      void reply.headers(headers).header('x-request-id', request.id);
       sendError(reply, badUrl(error), request.id);
       // Fastify runs no hook for it.
       logRequest(request, reply);
     },
-    clientErrorHandler: answerBrokenHttp,
+    clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, headers),
   });
   const fastify = adapter.getInstance();
   fastify.setReplySerializer(toJson);
   // On the way out, where the answers to preflights pass, too.
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     void reply.header('x-request-id', request.id);
+    for (const name in headers) if (!reply.hasHeader(name)) void reply.header(name, headers[name]);
     done();
   });
   fastify.addHook('onRequest', (request, _reply, done) => {
@@ -127,6 +130,7 @@ function badUrl(error: FastifyError): ApiError {
 function answerBrokenHttp(
   error: { code?: string },
   socket: { writable: boolean; end(text: string): void; destroy(): void },
+  headers: Headers,
 ): void {
   if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
   const fault = new ApiError(
@@ -135,8 +139,9 @@ function answerBrokenHttp(
   const id = randomUUID();
   const body = JSON.stringify(errorBody(fault, id));
   const reason = fault.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
-    `HTTP/1.1 ${fault.status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+    `HTTP/1.1 ${fault.status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\n${lines.join('')}` +
       `X-Request-Id: ${id}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }

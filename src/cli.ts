@@ -5,6 +5,7 @@ import { SCOPES } from './auth/caller.js';
 import { type Command, OPTIONS, type Outcome, type Values } from './cli/command.js';
 import { keys } from './cli/keys.js';
 import { signingKeys } from './cli/signing-keys.js';
+import { sweep } from './cli/sweep.js';
 import { verify } from './cli/verify.js';
 import { ApiError, type Fault } from './common/errors.js';
 import { loadEnv } from './config/env.js';
@@ -30,6 +31,9 @@ const USAGE = `Usage: npm run --silent cli -- <command>     (in the image: node 
                                              service runs; exit code 1 when something differs
   verify --rebuild [--json]                  counts anew, mends search documents, and verifies again
 
+  sweep [--json]                             removes sessions, links and audit entries that have been kept as long as
+                                             the settings say, as the service does every hour; tells how many
+
 Scopes: ${SCOPES.join(', ')}
 
 Exit codes: 0 done, 1 failed (verify: or something differs), 2 not understood.
@@ -40,8 +44,9 @@ const TOPICS: Record<string, Record<string, Command>> = {
   keys,
   'signing-keys': signingKeys,
   'keys:signing': signingKeys,
-  // One word, no verb.
+  // One word each, no verb.
   verify: { '': verify },
+  sweep: { '': sweep },
 };
 
 class UsageError extends Error {

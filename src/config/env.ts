@@ -1,6 +1,7 @@
 // The environment, read once: typed, defaulted, and refused when it is unsafe for production.
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { readSecretFiles } from './secret-files.js';
 
 const list = z
   .string()
@@ -21,6 +22,10 @@ const origins = list.refine(
 function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.parse(text)?.origin === text;
 }
+
+/** How long something is kept. */
+const days = (least: number, byDefault: number) =>
+  z.coerce.number().int().min(least).max(36_500).default(byDefault);
 
 /** Lets a developer start without any setting; production refuses it by name. */
 const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
@@ -65,6 +70,12 @@ export const envSchema = z
     /** smtp://user:password@host:port; without it, development prints mail on the console. */
     SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
     MAIL_FROM: z.string().default('Contacts <no-reply@localhost>'),
+    /** Days a session is kept after its latest end, with its refresh tokens. */
+    SESSION_RETENTION_DAYS: days(0, 30),
+    /** Days a sign-in link is kept; the caps on sign-in mails count those of a day. */
+    MAGIC_LINK_RETENTION_DAYS: days(2, 7),
+    /** Days an audit entry is kept; the table refuses to lose it sooner than after 90. */
+    AUDIT_RETENTION_DAYS: days(90, 400),
     GOOGLE_ISSUER: z.url().default('https://accounts.google.com'),
     GOOGLE_CLIENT_ID: z.string().min(1).optional(),
     GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
@@ -116,15 +127,17 @@ export function portalHomeOf(env: Env): string {
 const PLACEHOLDER = /change-?me|placeholder|example\.(com|org)|postgres:postgres@|:password@/i;
 
 /**
- * Parses `source` (the process environment, after an optional `.env` file) into an Env.
+ * Parses `source` (the process environment, after an optional `.env` file) and the files it names into an Env.
  * @throws Error naming every variable at fault, one per line.
  */
 export function loadEnv(source: NodeJS.ProcessEnv = withDotEnv()): Env {
-  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''));
+  const set = Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  const { given, faults } = readSecretFiles(Object.fromEntries(set), Object.keys(envSchema.shape));
   const parsed = envSchema.safeParse(given);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-    throw new Error(`The environment is not valid:\n${faults.join('\n')}`);
+  const invalid = parsed.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? [];
+  if (!parsed.success || faults.length > 0) {
+    const lines = [...faults, ...invalid].map((line) => `  ${line}`);
+    throw new Error(`The environment is not valid:\n${lines.join('\n')}`);
   }
   if (parsed.data.NODE_ENV === 'production') refuseUnsafe(parsed.data);
   return parsed.data;
