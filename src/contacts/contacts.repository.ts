@@ -7,6 +7,7 @@ import { JsonText } from '../common/json-text.js';
 import { listPage } from '../common/list.js';
 import { PreparedPool } from '../common/prepared-pool.js';
 import { Reads } from '../common/reads.js';
+import { type Server, Servers } from '../common/servers.js';
 import { Params, type Queryable, assignments, insertValues } from '../common/sql.js';
 import { Products } from '../config/products.js';
 import type { CreatedContact, PortalAccess } from './contact.dto.js';
@@ -26,6 +27,21 @@ interface AsOf {
   readonly as_of: string | null;
   /** Null while nothing has been folded, too. */
   readonly fold: string | null;
+  /** What of the total that snapshot does not see. */
+  readonly since?: number | null;
+}
+
+/**
+ * The same where a replica reads, too. A snapshot taken there does not tell which transactions are running, so that of
+ * the fold has to do: whoever sees the fold sees all that it saw, on either server.
+ */
+function asOfFold(where: readonly string[]): string {
+  const ifWorth = (select: string): string => `CASE WHEN total >= ${WORTH_REMEMBERING} THEN (${select}) END`;
+  const changes = 'contact_changes_since((SELECT as_of FROM contact_last_fold())) c';
+  return `
+    ${ifWorth('SELECT as_of::text FROM contact_last_fold()')} AS as_of,
+    ${ifWorth('SELECT no::text FROM contact_last_fold()')} AS fold,
+    ${ifWorth(`SELECT COALESCE(sum(c.sign), 0)::float8 FROM ${changes} WHERE ${['true', ...where].join(' AND ')}`)} AS since`;
 }
 
 /** A contact as its caller sees it, and the access it has. */
@@ -42,15 +58,20 @@ export class ContactsRepository {
     private readonly db: DataSource,
     private readonly reads: Reads,
     private readonly prepared: PreparedPool,
+    private readonly servers: Servers,
     private readonly products: Products,
     private readonly totals: RememberedTotals,
   ) {}
 
   /** One page of the contacts the caller sees, of those that pass the query's filters. */
-  async list(caller: Caller, query: ContactQuery): Promise<JsonText> {
+  list(caller: Caller, query: ContactQuery): Promise<JsonText> {
+    return this.servers.read(caller, (server) => this.listOn(caller, query, server));
+  }
+
+  private async listOn(caller: Caller, query: ContactQuery, server: Server): Promise<JsonText> {
     const known = this.totals.recall(caller, query);
     for (const way of waysToRead(caller, query, known)) {
-      const page = await this.readList(caller, query, way, known);
+      const page = await this.readList(caller, query, server, way, known);
       if (page) return page;
     }
     throw new Error('Counting the matches always leads to a page.');
@@ -60,6 +81,7 @@ export class ContactsRepository {
   private async readList(
     caller: Caller,
     query: ContactQuery,
+    server: Server,
     way: ReadingWay,
     known?: RememberedTotal,
   ): Promise<JsonText | null> {
@@ -77,9 +99,9 @@ export class ContactsRepository {
       page: query.page,
       limit: query.limit,
       cursor,
-      also: remembers ? AS_OF : undefined,
+      also: remembers ? (this.servers.hasReplica ? asOfFold(where) : AS_OF) : undefined,
     };
-    const db = this.connectionFor(caller, query, way);
+    const db = connectionFor(caller, query, server, way);
     const answer = await listPage<AsOf>(db, request, params);
     if (way.walk && !isWhole(answer, query)) {
       // A later page asks for more documents, and says nothing of where the first matches lie.
@@ -90,19 +112,22 @@ export class ContactsRepository {
     const { page, total, also } = answer;
     if (total === null && way.total !== 'none') return null;
     if (remembers && total !== null) {
-      const { as_of: asOf, fold } = also;
+      const { as_of: asOf, fold, since } = also;
       const isWorthIt = asOf !== null && fold !== null;
       // A walk in vain may have found out since.
       const isOld = this.totals.recall(caller, query)?.isOld ?? false;
-      this.totals.remember(caller, query, isWorthIt ? { total, asOf, fold, isOld } : null);
+      this.totals.remember(
+        caller,
+        query,
+        isWorthIt ? { total: total - (since ?? 0), asOf, fold, isOld } : null,
+      );
     }
     return page;
   }
 
-  /** Short reads together, searches prepared, and whatever else is planned for its values. */
-  private connectionFor(caller: Caller, query: ContactQuery, way: ReadingWay): Queryable {
-    if (isShort(caller, query, way)) return this.reads;
-    return query.search === undefined ? this.db : this.prepared;
+  /** The contact with the fields the caller sees, or null, to be shown and not to be decided by. */
+  show(caller: Caller, id: string): Promise<FoundContact | null> {
+    return this.servers.read(caller, ({ reads }) => this.findById(caller, id, { db: reads }));
   }
 
   /** The contact with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */
@@ -194,6 +219,12 @@ export class ContactsRepository {
   transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
     return this.db.transaction((manager) => work(manager));
   }
+}
+
+/** Short reads together, searches prepared, and whatever else is planned for its values. */
+function connectionFor(caller: Caller, query: ContactQuery, server: Server, way: ReadingWay): Queryable {
+  if (isShort(caller, query, way)) return server.reads;
+  return query.search === undefined ? server.planned : server.prepared;
 }
 
 /** The condition of the rows that exist for the caller: none for a key, else the own company or oneself. */
