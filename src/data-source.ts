@@ -1,6 +1,6 @@
 // The one place that says how the database is reached: Nest, the command line and the tests all use it.
 import pg from 'pg';
-import type { DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
 import { Company } from './companies/company.entity.js';
 import type { Env } from './config/env.js';
@@ -77,4 +77,10 @@ export function dataSourceOptions(
       query_timeout: timeout && timeout + GRACE,
     },
   };
+}
+
+/** The replica to read from, not yet connected; null when there is none. */
+export function replicaOf(env: Env): DataSource | null {
+  const { DATABASE_REPLICA_URL: url } = env;
+  return url ? new DataSource(dataSourceOptions({ ...env, DATABASE_URL: url })) : null;
 }

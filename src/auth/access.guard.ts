@@ -2,6 +2,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
+import { tokenOf } from '../common/consistency-token.js';
 import { ApiError } from '../common/errors.js';
 import { ACCESS, type RouteAccess } from './access.decorator.js';
 import { looksLikeApiKey } from './api-key-format.js';
@@ -39,7 +40,11 @@ export class AccessGuard implements CanActivate {
       bearerToken(headers.authorization) === undefined && cookies[SESSION_COOKIE] !== undefined;
     if (byCookie) this.origins.require(request);
     const caller = await authenticate(strategy, request);
-    request.user = { ...caller, origin: { address: request.ip, requestId: request.id } };
+    request.user = {
+      ...caller,
+      origin: { address: request.ip, requestId: request.id },
+      seen: tokenOf(request),
+    };
     requireAccess(access, request.user);
     return true;
   }

@@ -207,3 +207,14 @@ export function IfMatchHeader(): MethodDecorator {
     description: 'An ETag: 412 when something has changed since.',
   });
 }
+
+/** Documents the header by which a read makes do with what its caller has written. */
+export function ConsistencyHeader(): MethodDecorator {
+  return ApiHeader({
+    name: 'X-Consistency-Token',
+    required: false,
+    description:
+      'What this header of your last write answered, where it did: the read sees at least that, and may come sooner. ' +
+      'Without it the read sees all that was written before it.',
+  });
+}

@@ -41,6 +41,10 @@ export const envSchema = z
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
     /** For LISTEN, which needs a session of its own where DATABASE_URL goes through a transaction pooler. */
     DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    /** A hot standby of DATABASE_URL for lists and gets; one server, not several that take turns. */
+    DATABASE_REPLICA_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    /** Milliseconds that the replica may be behind, and that a read waits for it; beyond that it is left out. */
+    DATABASE_REPLICA_MAX_LAG_MS: z.coerce.number().int().min(10).max(60_000).default(200),
     DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
     /** Milliseconds until a connection or a query that got no answer is given up, with a 503. */
     DATABASE_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),

@@ -6,7 +6,7 @@ import type { ListAnswer, ListRequest, PageStart, Total } from '../common/list.j
 import type { Params } from '../common/sql.js';
 import { type ContactQuery, givenFilters, isLogged, isSelective } from './contact.query.js';
 import { isIndexed } from './contact.search.js';
-import type { RememberedTotal } from './remembered-totals.js';
+import { type RememberedTotal, WORTH_REMEMBERING } from './remembered-totals.js';
 
 export interface ReadingWay {
   readonly total: 'none' | 'of-slice' | 'remembered' | 'counted';
@@ -51,6 +51,32 @@ const isNewestFirst = ({ sort = '-created_at' }: ContactQuery): boolean => sort 
 function sliceOf(caller: Caller, query: ContactQuery): (string | null)[] | null {
   const isCounted = givenFilters(query).every((name) => name === 'type' || name === 'source');
   return caller.kind === 'key' && isCounted ? [query.type ?? null, query.source ?? null] : null;
+}
+
+/** What a total has to be remembered with: the snapshot it is of, and the newest fold of the log that this sees. */
+export const AS_OF = `
+  CASE WHEN total >= ${WORTH_REMEMBERING} THEN (SELECT pg_current_snapshot())::text END AS as_of,
+  CASE WHEN total >= ${WORTH_REMEMBERING} THEN (SELECT (contact_last_fold()).no)::text END AS fold`;
+
+export interface AsOf {
+  readonly as_of: string | null;
+  /** Null while nothing has been folded, too. */
+  readonly fold: string | null;
+  /** What of the total that snapshot does not see. */
+  readonly since?: number | null;
+}
+
+/**
+ * The same where a replica reads, too. A snapshot taken there does not tell which transactions are running, so that of
+ * the fold has to do: whoever sees the fold sees all that it saw, on either server.
+ */
+export function asOfFold(where: readonly string[]): string {
+  const ifWorth = (select: string): string => `CASE WHEN total >= ${WORTH_REMEMBERING} THEN (${select}) END`;
+  const changes = 'contact_changes_since((SELECT as_of FROM contact_last_fold())) c';
+  return `
+    ${ifWorth('SELECT as_of::text FROM contact_last_fold()')} AS as_of,
+    ${ifWorth('SELECT no::text FROM contact_last_fold()')} AS fold,
+    ${ifWorth(`SELECT COALESCE(sum(c.sign), 0)::float8 FROM ${changes} WHERE ${['true', ...where].join(' AND ')}`)} AS since`;
 }
 
 /** Whether the total that is read in this way is remembered. */
