@@ -1,5 +1,6 @@
 // How the process ends: not ready, no new connections, what is under way finished, everything closed.
-import { setTimeout as delay } from 'node:timers/promises';
+import type { Server } from 'node:http';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { stillClosing } from './common/closing.js';
@@ -47,8 +48,28 @@ async function drain(app: NestFastifyApplication, env: Env, release: () => Promi
   inFlight.endConnections();
   // Balancers find out at their next question, and send requests until then.
   await delay(drainDelayOf(env));
+  await closeDoor(app.getHttpServer());
   const closed = app.close().then(release);
   await Promise.race([closed, inFlight.quiet(SILENT_FOR)]);
   app.getHttpServer().closeAllConnections();
   await closed;
+}
+
+/** Turns of the event loop that are given to whoever waits to be let in. */
+const TURNS = 1_000;
+
+/**
+ * Stops listening at a moment when nobody waits to be let in. The system cuts off those who do, and a balancer that
+ * does not ask for readiness may have sent them a request already, which it must not send again.
+ */
+async function closeDoor(server: Server): Promise<void> {
+  let hasCome = false;
+  server.on('connection', () => (hasCome = true));
+  for (let count = 0; count < TURNS; count += 1) {
+    hasCome = false;
+    const begun = performance.now();
+    await turn();
+    if (!hasCome && performance.now() - begun < 1) break;
+  }
+  server.close();
 }

@@ -1,7 +1,7 @@
 // The balancers of deploy/, run as they are but for the addresses.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,13 +36,16 @@ export class Balancer {
     const port = await freePort();
     const config = join(folder, PROGRAMS[kind].file);
     await writeFile(config, withAddresses(await readConfig(kind), port, ports));
-    const child = spawn(program, PROGRAMS[kind].args(config, folder), { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const log = join(folder, 'output');
+    const output = await open(log, 'a');
+    const child = spawn(program, PROGRAMS[kind].args(config, folder), {
+      stdio: ['ignore', output.fd, output.fd],
+    });
+    await output.close();
     const balancer = new Balancer(child, folder, `http://127.0.0.1:${port}`);
     await waitUntil(async () => {
-      if (child.exitCode !== null) throw new Error(`${kind} ended with ${child.exitCode}:\n${output}`);
+      if (child.exitCode !== null)
+        throw new Error(`${kind} ended with ${child.exitCode}:\n${await readFile(log, 'utf8')}`);
       return (await balancer.status()) !== undefined;
     });
     return balancer;
