@@ -1,17 +1,19 @@
 // How the application is put together over HTTP: the same for main.ts, the tests and the exported reference.
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, Server } from 'node:http';
 import cookie from '@fastify/cookie';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { callerIdOf } from './auth/current-caller.decorator.js';
 import { sendError, toApiError } from './common/error.filter.js';
-import { ApiError, errorBody } from './common/errors.js';
+import { ApiError } from './common/errors.js';
 import { toJson } from './common/json-text.js';
 import { readJson, readQuery } from './common/json.js';
+import { answerBrokenHttp, httpServerOptions, refuseOversized } from './common/http-limits.js';
+import { LoadShedding } from './common/load-shedding.js';
 import { logRequest } from './common/request-log.js';
 import { type Env, allowedOrigins } from './config/env.js';
 import { servePortalDemo } from './local/portal-demo.js';
@@ -61,13 +63,14 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
 }
 
 function fastifyAdapter(env: Env): FastifyAdapter {
-  const adapter = new FastifyAdapter({
+  const shedding = new LoadShedding(env, requestId);
+  const options: FastifyHttpOptions<Server> & { skipMiddie: boolean } = {
     bodyLimit: BODY_LIMIT,
     // We have no middleware, and the engine for it would look at every request.
     skipMiddie: true,
     trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,
     requestIdHeader: false,
-    genReqId: (request: { headers: Record<string, unknown> }) => requestId(request.headers['x-request-id']),
+    genReqId: requestId,
     routerOptions: { querystringParser: (text: string) => ({ text }), maxParamLength: 200 },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       void reply.header('x-request-id', request.id);
@@ -75,8 +78,11 @@ function fastifyAdapter(env: Env): FastifyAdapter {
       // Fastify runs no hook for it.
       logRequest(request, reply);
     },
-    clientErrorHandler: answerBrokenHttp,
-  });
+    http: httpServerOptions(env),
+    serverFactory: (handle, given) => shedding.serverFor(handle, given),
+    clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, env),
+  };
+  const adapter = new FastifyAdapter(options);
   const fastify = adapter.getInstance();
   fastify.setReplySerializer(toJson);
   // On the way out, where the answers to preflights pass, too.
@@ -87,7 +93,10 @@ function fastifyAdapter(env: Env): FastifyAdapter {
   fastify.addHook('onRequest', (request, _reply, done) => {
     attempt(
       (error) => done(error ?? undefined),
-      () => readUrl(request),
+      () => {
+        refuseOversized(request, env);
+        readUrl(request);
+      },
     );
   });
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -104,31 +113,14 @@ function readUrl(request: FastifyRequest): void {
     throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
 }
 
-function requestId(given: unknown): string {
+function requestId({ headers }: { headers: Record<string, unknown> }): string {
+  const given = headers['x-request-id'];
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /** find-my-way reports every URL it cannot decode before any route is chosen. */
 function badUrl(error: FastifyError): ApiError {
   return error.code === 'FST_ERR_BAD_URL' ? new ApiError('malformed_url') : toApiError(error);
-}
-
-/** What is not HTTP at all never reaches the application; it gets the same envelope all the same. */
-function answerBrokenHttp(
-  error: { code?: string },
-  socket: { writable: boolean; end(text: string): void; destroy(): void },
-): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
-  const fault = new ApiError(
-    error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'malformed_request',
-  );
-  const id = randomUUID();
-  const body = JSON.stringify(errorBody(fault, id));
-  const reason = fault.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';
-  socket.end(
-    `HTTP/1.1 ${fault.status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `X-Request-Id: ${id}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }
 
 /** CORS: pages of these origins may call us, with cookies; no other page may read an answer or send a write. */
@@ -140,7 +132,7 @@ function admitPortals(app: NestFastifyApplication, origins: readonly string[]): 
     methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
     // Not X-SM-Key: a key has no place in a browser.
     allowedHeaders: ['Authorization', 'Content-Type', 'If-Match', 'If-None-Match', 'X-Request-Id'],
-    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After'],
+    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After', 'RateLimit', 'RateLimit-Policy'],
     maxAge: PREFLIGHT_SECONDS,
     strictPreflight: false,
   });

@@ -13,9 +13,11 @@ const BY_STATUS: Record<number, ErrorCode> = {
   401: 'unauthenticated',
   403: 'forbidden',
   404: 'not_found',
+  408: 'request_timeout',
   413: 'body_too_large',
   414: 'url_too_long',
   415: 'unsupported_media_type',
+  431: 'headers_too_large',
   503: 'unavailable',
 };
 
