@@ -12,7 +12,7 @@ export const migration: Migration = {
   alters: ['api_key'],
   up: [
     `ALTER TABLE api_key ADD COLUMN rate_limit integer,
-       ADD CONSTRAINT api_key_rate_limit_ck CHECK (rate_limit >= 0)`,
+       ADD CONSTRAINT api_key_rate_limit_ck CHECK (rate_limit >= 0) NOT VALID`,
     `DROP TRIGGER api_key_changed ON api_key`,
     notifiesOf(`${BEFORE}, rate_limit`),
 

@@ -48,9 +48,7 @@ export class RateLimits {
 
   /** Requests a minute; 0 for any number. */
   private limitOf(caller: Caller): number {
-    return caller.kind === 'key'
-      ? (caller.rateLimit ?? this.env.RATE_LIMIT_KEY)
-      : this.env.RATE_LIMIT_USER;
+    return caller.kind === 'key' ? (caller.rateLimit ?? this.env.RATE_LIMIT_KEY) : this.env.RATE_LIMIT_USER;
   }
 }
 
