@@ -1,20 +1,22 @@
 // How the application is put together over HTTP: the same for main.ts, the tests and the exported reference.
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, Server } from 'node:http';
 import cookie from '@fastify/cookie';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { callerIdOf } from './auth/current-caller.decorator.js';
 import { sendTokens } from './common/consistency-token.js';
 import { sendError, toApiError } from './common/error.filter.js';
-import { ApiError, errorBody } from './common/errors.js';
+import { ApiError } from './common/errors.js';
 import { toJson } from './common/json-text.js';
 import { readJson, readQuery } from './common/json.js';
+import { answerBrokenHttp, httpServerOptions, refuseOversized } from './common/http-limits.js';
+import { LoadShedding } from './common/load-shedding.js';
 import { logRequest } from './common/request-log.js';
-import { type Headers, securityHeaders } from './common/security-headers.js';
+import { securityHeaders } from './common/security-headers.js';
 import { Servers } from './common/servers.js';
 import { type Env, allowedOrigins, publicUrlOf } from './config/env.js';
 import { InFlight } from './health/in-flight.js';
@@ -73,7 +75,8 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
 
 function fastifyAdapter(env: Env): FastifyAdapter {
   const headers = securityHeaders(publicUrlOf(env).startsWith('https:'));
-  const adapter = new FastifyAdapter({
+  const shedding = new LoadShedding(env, requestId, headers);
+  const options: FastifyHttpOptions<Server> & { skipMiddie: boolean } = {
     bodyLimit: BODY_LIMIT,
     keepAliveTimeout: KEEP_ALIVE_MS,
     // While we drain: what arrives on a connection that is still open is answered like anything else.
@@ -82,7 +85,7 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     skipMiddie: true,
     trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,
     requestIdHeader: false,
-    genReqId: (request: { headers: Record<string, unknown> }) => requestId(request.headers['x-request-id']),
+    genReqId: requestId,
     routerOptions: { querystringParser: (text: string) => ({ text }), maxParamLength: 200 },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       void reply.headers(headers).header('x-request-id', request.id);
@@ -90,8 +93,11 @@ function fastifyAdapter(env: Env): FastifyAdapter {
       // Fastify runs no hook for it.
       logRequest(request, reply);
     },
-    clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, headers),
-  });
+    http: httpServerOptions(env),
+    serverFactory: (handle, given) => shedding.serverFor(handle, given),
+    clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, { env, headers }),
+  };
+  const adapter = new FastifyAdapter(options);
   const fastify = adapter.getInstance();
   fastify.setReplySerializer(toJson);
   // On the way out, where the answers to preflights pass, too.
@@ -103,7 +109,10 @@ function fastifyAdapter(env: Env): FastifyAdapter {
   fastify.addHook('onRequest', (request, _reply, done) => {
     attempt(
       (error) => done(error ?? undefined),
-      () => readUrl(request),
+      () => {
+        refuseOversized(request, env);
+        readUrl(request);
+      },
     );
   });
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -120,33 +129,14 @@ function readUrl(request: FastifyRequest): void {
     throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
 }
 
-function requestId(given: unknown): string {
+function requestId({ headers }: { headers: Record<string, unknown> }): string {
+  const given = headers['x-request-id'];
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /** find-my-way reports every URL it cannot decode before any route is chosen. */
 function badUrl(error: FastifyError): ApiError {
   return error.code === 'FST_ERR_BAD_URL' ? new ApiError('malformed_url') : toApiError(error);
-}
-
-/** What is not HTTP at all never reaches the application; it gets the same envelope all the same. */
-function answerBrokenHttp(
-  error: { code?: string },
-  socket: { writable: boolean; end(text: string): void; destroy(): void },
-  headers: Headers,
-): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
-  const fault = new ApiError(
-    error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'malformed_request',
-  );
-  const id = randomUUID();
-  const body = JSON.stringify(errorBody(fault, id));
-  const reason = fault.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(
-    `HTTP/1.1 ${fault.status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\n${lines.join('')}` +
-      `X-Request-Id: ${id}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }
 
 /** CORS: pages of these origins may call us, with cookies; no other page may read an answer or send a write. */
@@ -158,7 +148,7 @@ function admitPortals(app: NestFastifyApplication, origins: readonly string[]): 
     methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
     // Not X-SM-Key: a key has no place in a browser.
     allowedHeaders: ['Authorization', 'Content-Type', 'If-Match', 'If-None-Match', 'X-Request-Id'],
-    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After'],
+    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After', 'RateLimit', 'RateLimit-Policy'],
     maxAge: PREFLIGHT_SECONDS,
     strictPreflight: false,
   });

@@ -17,9 +17,10 @@ const USAGE = `Usage: npm run --silent cli -- <command>     (in the image: node 
 
   keys create --name <text> --scopes <a,b>   make a key; prints its text, and nothing else, on stdout
               (npm itself adds two lines there unless run with --silent)
-              [--expires-at <timestamp>] [--allowed-cidrs <a,b>]
+              [--expires-at <timestamp>] [--allowed-cidrs <a,b>] [--rate-limit <n>]
   keys list [--json]                         every key, newest first
   keys rotate <id> [--overlap-seconds <n>]   give a key a new secret; prints the new text on stdout
+  keys limit <id> [--rate-limit <n>]         requests a minute, 0 for any number; the default without the option
   keys revoke <id>                           end a key for good
 
   signing-keys rotate                        the waiting key begins to sign portal tokens, and a new one waits;

@@ -25,6 +25,8 @@ export interface KeyCaller {
   readonly kind: 'key';
   readonly keyId: string;
   readonly scopes: readonly Scope[];
+  /** Requests a minute, 0 for any number; the default for null. */
+  readonly rateLimit?: number | null;
   readonly origin?: Origin;
   /** The consistency token that came with the request: what this caller has to see. */
   readonly seen?: string;

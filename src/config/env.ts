@@ -27,8 +27,14 @@ function isOrigin(text: string): boolean {
 const days = (least: number, byDefault: number) =>
   z.coerce.number().int().min(least).max(36_500).default(byDefault);
 
+/** The most requests a minute that a limit can allow; 0 allows any number. */
+export const MAX_RATE_LIMIT = 10_000_000;
+
 /** Lets a developer start without any setting; production refuses it by name. */
 const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
+
+/** Requests a minute. */
+const rate = z.coerce.number().int().min(0).max(MAX_RATE_LIMIT);
 
 /** Every setting, as .env.example explains them. */
 export const envSchema = z
@@ -54,6 +60,24 @@ export const envSchema = z
     DRAIN_DELAY_MS: z.coerce.number().int().min(0).max(300_000).optional(),
     /** Milliseconds from the signal on until what is not finished is given up. */
     DRAIN_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(25_000),
+    /** Milliseconds to wait for a connection of the pool, and how many may wait at once: beyond either a 503. */
+    DATABASE_POOL_WAIT_MS: z.coerce.number().int().min(10).max(600_000).default(2_000),
+    DATABASE_POOL_QUEUE: z.coerce.number().int().min(1).max(100_000).default(128),
+    /** Connections, and requests under way, at once; what is beyond gets a 503. */
+    HTTP_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(1_000_000).default(4_000),
+    HTTP_MAX_REQUESTS: z.coerce.number().int().min(1).max(1_000_000).default(256),
+    /** Milliseconds until a request's headers, and all of it, must have arrived. */
+    HTTP_HEADERS_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
+    HTTP_REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(30_000),
+    /** The largest URL, the most headers, and the largest head of a request, in bytes. */
+    HTTP_MAX_URL_BYTES: z.coerce.number().int().min(1_024).max(1_048_576).default(8_192),
+    HTTP_MAX_HEADERS: z.coerce.number().int().min(20).max(1_000).default(100),
+    HTTP_MAX_HEADER_BYTES: z.coerce.number().int().min(4_096).max(1_048_576).default(16_384),
+    /** Requests a minute of each API key that has no limit of its own, and of each portal user; 0 for any number. */
+    RATE_LIMIT_KEY: rate.default(60_000),
+    RATE_LIMIT_USER: rate.default(600),
+    /** Wrong API keys a minute from one address, or one IPv6 network (/64); 0 for any number. */
+    RATE_LIMIT_WRONG_KEYS: rate.default(100),
     LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
     /** Addresses (CIDR) of proxies whose X-Forwarded-For is believed; none by default. */
     TRUST_PROXY: list,
@@ -91,6 +115,10 @@ export const envSchema = z
   .refine((env) => drainDelayOf(env) < env.DRAIN_TIMEOUT_MS, {
     path: ['DRAIN_TIMEOUT_MS'],
     message: 'must exceed DRAIN_DELAY_MS, which is a part of it',
+  })
+  .refine((env) => env.HTTP_HEADERS_TIMEOUT_MS <= env.HTTP_REQUEST_TIMEOUT_MS, {
+    path: ['HTTP_HEADERS_TIMEOUT_MS'],
+    message: 'must not be longer than HTTP_REQUEST_TIMEOUT_MS, which includes it',
   });
 
 export type Env = z.output<typeof envSchema>;
