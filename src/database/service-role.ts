@@ -23,6 +23,7 @@ export const PRIVILEGES: Readonly<Record<string, readonly Kind[]>> = {
   migration: ['SELECT'],
   portal_identity: ['SELECT', 'INSERT', 'DELETE'],
   portal_session: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  rate_limit: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   refresh_token: ['SELECT', 'INSERT', 'UPDATE'],
   signing_key: ['SELECT', 'INSERT', 'UPDATE'],
 };

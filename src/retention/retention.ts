@@ -27,11 +27,11 @@ export async function sweep(env: Env, over?: AbortSignal): Promise<Swept> {
     const repository = new RetentionRepository(connection);
     const swept: Record<string, number> = {};
     for (const one of sweepsOf(env)) {
-      for (let isFull = true; isFull && !over?.aborted; await delay(PAUSE)) {
-        const removed = await repository.removeBatch(one);
+      for (let removed: number | null = one.batch; removed === one.batch; await delay(PAUSE)) {
+        if (over?.aborted) break;
+        removed = await repository.removeBatch(one);
         if (removed === null) return null;
         swept[one.table] = (swept[one.table] ?? 0) + removed;
-        isFull = removed === one.batch;
       }
     }
     return swept;

@@ -123,14 +123,14 @@ describe('a client sees its own write', () => {
 describe('the replica is left out, and taken back by itself,', () => {
   /** Reads without a pause, until told to stop: every answer has to be a 200. */
   function keepReading(service: TestService, id: string) {
-    let isStopped = false;
+    const stopped = new AbortController();
     const statuses = new Set<number>();
     const read = async (): Promise<void> => {
-      while (!isStopped) statuses.add((await service.api.get(`/api/contacts/${id}`)).status);
+      while (!stopped.signal.aborted) statuses.add((await service.api.get(`/api/contacts/${id}`)).status);
     };
     const readers = [read(), read(), read(), read()];
     return async () => {
-      isStopped = true;
+      stopped.abort();
       await Promise.all(readers);
       return [...statuses];
     };
