@@ -1,6 +1,6 @@
 // The rules of companies.
 import { Injectable } from '@nestjs/common';
-import type { Caller, KeyCaller } from '../auth/caller.js';
+import { type Caller, type KeyCaller, mayRead } from '../auth/caller.js';
 import { ApiError, found } from '../common/errors.js';
 import { requireMatch } from '../common/etag.js';
 import { IdSource } from '../common/ids.js';
@@ -52,10 +52,8 @@ export class CompaniesService {
       ifMatch === undefined
         ? await this.companies.update(caller, id, dto)
         : await this.companies.transaction(async (db) => {
-            requireMatch(
-              ifMatch,
-              found(await this.companies.findById(caller, id, { db, lock: true }), 'company', id),
-            );
+            const before = await this.companies.findById(caller, id, { db, lock: true });
+            requireMatch(ifMatch, found(before, 'company', id), mayRead(caller, 'companies:read'));
             return this.companies.update(caller, id, dto, db);
           });
     found(updated, 'company', id);

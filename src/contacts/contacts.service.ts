@@ -1,7 +1,7 @@
 // The rules of contacts; what must hold under races is left to the database and translated here.
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.js';
-import type { Caller } from '../auth/caller.js';
+import { type Caller, mayRead } from '../auth/caller.js';
 import { brokenConstraint } from '../common/database-errors.js';
 import { ApiError, found } from '../common/errors.js';
 import { requireMatch } from '../common/etag.js';
@@ -83,7 +83,7 @@ export class ContactsService {
             await this.requireStillAdmin(caller, db);
             const before = found(await this.contacts.findById(caller, id, { db, lock: true }), 'contact', id);
             requireMayPatch(caller, id, dto);
-            if (ifMatch !== undefined) requireMatch(ifMatch, before.detail);
+            if (ifMatch !== undefined) requireMatch(ifMatch, before.detail, mayRead(caller, 'contacts:read'));
             const after = found(await this.contacts.update(caller, id, columns, db), 'contact', id);
             await this.recordAccess(caller, id, before, after, db);
             return after;
