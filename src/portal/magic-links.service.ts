@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
+import { Secrets, hashToken } from '../common/secrets.js';
 import { Jobs } from '../mail/jobs.js';
 import { Mailer } from '../mail/mailer.js';
 import type { RequestMagicLinkDto, VerifyMagicLinkDto } from './magic-link.dto.js';
@@ -10,7 +11,6 @@ import { LINK_MAIL, codeOf, tokenOf } from './magic-link-mail.js';
 import { MagicLinksRepository, type OpenedLink, type RecentRequests } from './magic-links.repository.js';
 import { PortalSettings } from './portal-settings.js';
 import { allowedRedirect } from './redirects.js';
-import { Secrets, hashToken } from './secrets.js';
 import { SessionsService, type SignIn } from './sessions.service.js';
 import { type Visitor, clientNetwork } from './visitor.js';
 
