@@ -24,6 +24,9 @@ class ImpatientPool extends pg.Pool {
 
   constructor(options: pg.PoolConfig) {
     super(options);
+    // Whoever uses a connection hears of its end by a failed query; unheard, as in the moment between opening and handing
+    // it on, the event would end the process.
+    this.on('connect', (client) => client.on('error', () => undefined));
     this.on('acquire', (client) => this.unused.delete(client as unknown as Client));
     this.on('remove', (client) => this.unused.delete(client as unknown as Client));
     this.on('release', (error, released) => {
