@@ -139,8 +139,15 @@ function admitPortals(app: NestFastifyApplication, origins: readonly string[]): 
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
     // Not X-SM-Key: a key has no place in a browser.
-    allowedHeaders: ['Authorization', 'Content-Type', 'If-Match', 'If-None-Match', 'X-Request-Id'],
-    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After'],
+    allowedHeaders: [
+      'Authorization',
+      'Content-Type',
+      'Idempotency-Key',
+      'If-Match',
+      'If-None-Match',
+      'X-Request-Id',
+    ],
+    exposedHeaders: ['ETag', 'Idempotency-Replayed', 'Location', 'X-Request-Id', 'Retry-After'],
     maxAge: PREFLIGHT_SECONDS,
     strictPreflight: false,
   });

@@ -74,6 +74,8 @@ export function dataSourceOptions(
       // A pooler in transaction mode refuses these at start-up: there the role sets them (ALTER ROLE … SET).
       ...(!env.DATABASE_DIRECT_URL && {
         statement_timeout: timeout,
+        // Of a process whose machine is gone the server hears nothing: its locks end with this.
+        idle_in_transaction_session_timeout: timeout,
         // Compiling a search takes longer than running it, and its estimated cost sets it off on a large table.
         options: '-c jit=off',
       }),
