@@ -191,7 +191,7 @@ describe('too many requests at once', () => {
       .key;
     const controller = new AbortController();
     const leave = () =>
-      fetch(`${service.url}/api/contacts?search=smith`, {
+      fetch(`${service.url}/api/contacts?search=smith${(terms += 1)}`, {
         headers: { 'x-sm-key': key },
         signal: controller.signal,
       }).catch(() => undefined);
