@@ -1,6 +1,7 @@
 // The service: opens its database, listens, and drains when asked to stop.
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp } from './app.setup.js';
+import { logLastWords } from './common/last-words.js';
 import { DEMO_PATH, type Env, loadEnv } from './config/env.js';
 import { installQueues } from './mail/install-queues.js';
 import { Migrator } from './database/migrator.js';
@@ -9,6 +10,7 @@ import { banner } from './local/banner.js';
 import { findSampleVisitor, prepareFirstStart } from './local/first-start.js';
 import { type ServiceDatabase, openServiceDatabase } from './local/local-database.js';
 
+logLastWords();
 try {
   await start(loadEnv());
 } catch (error) {
