@@ -12,7 +12,7 @@ import { sendError, toApiError } from './common/error.filter.js';
 import { ApiError, errorBody } from './common/errors.js';
 import { toJson } from './common/json-text.js';
 import { readJson, readQuery } from './common/json.js';
-import { logRequest } from './common/request-log.js';
+import { followRequests } from './common/request-log.js';
 import { type Env, allowedOrigins } from './config/env.js';
 import { servePortalDemo } from './local/portal-demo.js';
 import { serveDocs } from './openapi-document.js';
@@ -61,6 +61,7 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
 }
 
 function fastifyAdapter(env: Env): FastifyAdapter {
+  const follow = followRequests(callerIdOf);
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT,
     // We have no middleware, and the engine for it would look at every request.
@@ -70,15 +71,17 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     genReqId: (request: { headers: Record<string, unknown> }) => requestId(request.headers['x-request-id']),
     routerOptions: { querystringParser: (text: string) => ({ text }), maxParamLength: 200 },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-      void reply.header('x-request-id', request.id);
-      sendError(reply, badUrl(error), request.id);
       // Fastify runs no hook for it.
-      logRequest(request, reply);
+      follow(request, reply, () => {
+        void reply.header('x-request-id', request.id);
+        sendError(reply, badUrl(error), request.id);
+      });
     },
     clientErrorHandler: answerBrokenHttp,
   });
   const fastify = adapter.getInstance();
   fastify.setReplySerializer(toJson);
+  fastify.addHook('onRequest', follow);
   // On the way out, where the answers to preflights pass, too.
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     void reply.header('x-request-id', request.id);
@@ -89,10 +92,6 @@ function fastifyAdapter(env: Env): FastifyAdapter {
       (error) => done(error ?? undefined),
       () => readUrl(request),
     );
-  });
-  fastify.addHook('onResponse', (request, reply, done) => {
-    logRequest(request, reply, callerIdOf(request));
-    done();
   });
   return adapter;
 }

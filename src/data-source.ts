@@ -2,6 +2,7 @@
 import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
+import { ObservedPool } from './common/observed-pg.js';
 import { Company } from './companies/company.entity.js';
 import type { Env } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
@@ -19,7 +20,7 @@ type Client = pg.Client & { _activeQuery: object | null; connection: pg.Connecti
  * Drops a connection that comes back with its query unanswered: all that followed would wait behind that. And with a
  * lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
  */
-class ImpatientPool extends pg.Pool {
+class ImpatientPool extends ObservedPool {
   private readonly unused = new Set<Client>();
 
   constructor(options: pg.PoolConfig) {
