@@ -15,6 +15,7 @@ import { loggerOptions } from './config/logger.js';
 import { ContactsModule } from './contacts/contacts.module.js';
 import { dataSourceOptions } from './data-source.js';
 import { HealthModule } from './health/health.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { PortalModule } from './portal/portal.module.js';
 
 @Module({})
@@ -33,6 +34,7 @@ export class AppModule {
         ContactsModule,
         PortalModule,
         HealthModule,
+        MetricsModule,
       ],
       providers: [
         { provide: APP_PIPE, useClass: InputPipe },

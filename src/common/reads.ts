@@ -30,6 +30,11 @@ export class Reads implements Queryable, OnApplicationShutdown {
     this.lanes = Array.from({ length: count }, () => new Lane(pool.options));
   }
 
+  /** Statements without an answer, by lane. */
+  get waiting(): readonly number[] {
+    return this.lanes.map((lane) => lane.waiting);
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await Promise.all(this.lanes.map((lane) => lane.close()));
   }

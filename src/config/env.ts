@@ -40,6 +40,9 @@ export const envSchema = z
     /** Milliseconds until a connection or a query that got no answer is given up, with a 503. */
     DATABASE_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
     LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    /** Where Prometheus finds /metrics, away from the public port; nowhere if absent. */
+    METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+    METRICS_HOST: z.string().default('127.0.0.1'),
     /** Addresses (CIDR) of proxies whose X-Forwarded-For is believed; none by default. */
     TRUST_PROXY: list,
     /** Tags that name a product: they join a contact's `products`. */
