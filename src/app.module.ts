@@ -17,6 +17,7 @@ import { dataSourceOptions } from './data-source.js';
 import { HealthModule } from './health/health.module.js';
 import { MetricsModule } from './metrics/metrics.module.js';
 import { PortalModule } from './portal/portal.module.js';
+import { TracesModule } from './traces/traces.module.js';
 
 @Module({})
 export class AppModule {
@@ -35,6 +36,7 @@ export class AppModule {
         PortalModule,
         HealthModule,
         MetricsModule,
+        TracesModule,
       ],
       providers: [
         { provide: APP_PIPE, useClass: InputPipe },
