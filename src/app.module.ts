@@ -15,8 +15,10 @@ import { loggerOptions } from './config/logger.js';
 import { ContactsModule } from './contacts/contacts.module.js';
 import { dataSourceOptions, replicaOf } from './data-source.js';
 import { HealthModule } from './health/health.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { PortalModule } from './portal/portal.module.js';
 import { RetentionModule } from './retention/retention.module.js';
+import { TracesModule } from './traces/traces.module.js';
 
 @Module({})
 export class AppModule {
@@ -35,6 +37,8 @@ export class AppModule {
         PortalModule,
         RetentionModule,
         HealthModule,
+        MetricsModule,
+        TracesModule,
       ],
       providers: [
         { provide: APP_PIPE, useClass: InputPipe },

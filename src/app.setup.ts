@@ -15,7 +15,7 @@ import { toJson } from './common/json-text.js';
 import { readJson, readQuery } from './common/json.js';
 import { answerBrokenHttp, httpServerOptions, refuseOversized } from './common/http-limits.js';
 import { LoadShedding } from './common/load-shedding.js';
-import { logRequest } from './common/request-log.js';
+import { followRequests } from './common/request-log.js';
 import { securityHeaders } from './common/security-headers.js';
 import { Servers } from './common/servers.js';
 import { type Env, allowedOrigins, publicUrlOf } from './config/env.js';
@@ -74,6 +74,7 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
 }
 
 function fastifyAdapter(env: Env): FastifyAdapter {
+  const follow = followRequests(callerIdOf);
   const headers = securityHeaders(publicUrlOf(env).startsWith('https:'));
   const shedding = new LoadShedding(env, requestId, headers);
   const options: FastifyHttpOptions<Server> & { skipMiddie: boolean } = {
@@ -88,10 +89,11 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     genReqId: requestId,
     routerOptions: { querystringParser: (text: string) => ({ text }), maxParamLength: 200 },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-      void reply.headers(headers).header('x-request-id', request.id);
-      sendError(reply, badUrl(error), request.id);
       // Fastify runs no hook for it.
-      logRequest(request, reply);
+      follow(request, reply, () => {
+        void reply.headers(headers).header('x-request-id', request.id);
+        sendError(reply, badUrl(error), request.id);
+      });
     },
     http: httpServerOptions(env),
     serverFactory: (handle, given) => shedding.serverFor(handle, given),
@@ -100,6 +102,7 @@ function fastifyAdapter(env: Env): FastifyAdapter {
   const adapter = new FastifyAdapter(options);
   const fastify = adapter.getInstance();
   fastify.setReplySerializer(toJson);
+  fastify.addHook('onRequest', follow);
   // On the way out, where the answers to preflights pass, too.
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     void reply.header('x-request-id', request.id);
@@ -114,10 +117,6 @@ function fastifyAdapter(env: Env): FastifyAdapter {
         readUrl(request);
       },
     );
-  });
-  fastify.addHook('onResponse', (request, reply, done) => {
-    logRequest(request, reply, callerIdOf(request));
-    done();
   });
   return adapter;
 }

@@ -2,8 +2,10 @@
 import pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
+import { ObservedPool } from './common/observed-pg.js';
 import { Company } from './companies/company.entity.js';
 import { ApiError } from './common/errors.js';
+import { requestShed } from './common/signals.js';
 import type { Env } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
 import { PortalIdentity } from './portal/portal-identity.entity.js';
@@ -23,7 +25,7 @@ type Connected = Parameters<pg.Pool['connect']>[0];
  * Drops a connection that comes back with its query unanswered: all that followed would wait behind that. And with a
  * lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
  */
-class ImpatientPool extends pg.Pool {
+class ImpatientPool extends ObservedPool {
   private readonly unused = new Set<Client>();
 
   constructor(options: pg.PoolConfig) {
@@ -49,6 +51,7 @@ class ImpatientPool extends pg.Pool {
     const { maxWaiting = Infinity } = this.options as { maxWaiting?: number };
     if (this.waitingCount >= maxWaiting) {
       const refusal = new ApiError('overloaded');
+      requestShed.tell({ reason: 'pool' });
       return connected ? connected(refusal, undefined, () => undefined) : Promise.reject(refusal);
     }
     return connected ? super.connect(connected) : super.connect();

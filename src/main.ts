@@ -1,6 +1,7 @@
 // The service: opens its database, listens, and drains when asked to stop.
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp } from './app.setup.js';
+import { logLastWords } from './common/last-words.js';
 import { DEMO_PATH, type Env, loadEnv } from './config/env.js';
 import { startLogger } from './config/logger.js';
 import { drainOnSignal, onSignal } from './drain.js';
@@ -12,6 +13,7 @@ import { banner } from './local/banner.js';
 import { findSampleVisitor, prepareFirstStart } from './local/first-start.js';
 import { openServiceDatabase } from './local/local-database.js';
 
+logLastWords();
 // Nothing is under way yet. (As process 1 of a container, no signal would end it without a word.)
 onSignal(() => process.exit(0));
 try {

@@ -4,6 +4,7 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { tokenOf } from '../common/consistency-token.js';
 import { ApiError } from '../common/errors.js';
+import { authenticationFailed } from '../common/signals.js';
 import { ACCESS, type RouteAccess } from './access.decorator.js';
 import { looksLikeApiKey } from './api-key-format.js';
 import { ApiKeyBearerStrategy, ApiKeyStrategy, bearerToken } from './api-key.strategy.js';
@@ -81,7 +82,10 @@ function requireAccess(access: RouteAccess, caller: Caller): void {
  */
 function authenticate(strategy: Strategy, request: FastifyRequest): Promise<Caller> {
   return new Promise((resolve, reject) => {
-    const refuse = (): void => reject(new ApiError('unauthenticated'));
+    const refuse = (): void => {
+      authenticationFailed.tell({ credential: credentialOf(request) });
+      reject(new ApiError('unauthenticated'));
+    };
     // Passport's way, too: a strategy reports to methods that an object derived from it has for one request.
     const run = Object.assign(Object.create(strategy) as Strategy, {
       success: resolve,
@@ -91,4 +95,10 @@ function authenticate(strategy: Strategy, request: FastifyRequest): Promise<Call
     });
     run.authenticate(request, {});
   });
+}
+
+function credentialOf({ headers, cookies }: FastifyRequest): 'key' | 'token' | 'none' {
+  const bearer = bearerToken(headers.authorization);
+  if (headers['x-sm-key'] !== undefined || looksLikeApiKey(bearer)) return 'key';
+  return headers.authorization !== undefined || cookies[SESSION_COOKIE] !== undefined ? 'token' : 'none';
 }

@@ -31,6 +31,11 @@ export class Reads implements Queryable, OnApplicationShutdown {
     this.lanes = Array.from({ length: count }, () => new Lane(pool.options));
   }
 
+  /** Statements without an answer, by lane. */
+  get waiting(): readonly number[] {
+    return this.lanes.map((lane) => lane.waiting);
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await closing('the connections for short reads', () =>
       Promise.all(this.lanes.map((lane) => lane.close())),

@@ -79,6 +79,15 @@ export const envSchema = z
     /** Wrong API keys a minute from one address, or one IPv6 network (/64); 0 for any number. */
     RATE_LIMIT_WRONG_KEYS: rate.default(100),
     LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    /** Where Prometheus finds /metrics, away from the public port; nowhere if absent. */
+    METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+    METRICS_HOST: z.string().default('127.0.0.1'),
+    /** Base URL of a collector that takes traces by OTLP over HTTP; without it nothing is traced. */
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+    OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
+    OTEL_SERVICE_NAME: z.string().min(1).default('contacts'),
+    /** Share of requests traced, of those whose caller has not decided it. */
+    OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
     /** Addresses (CIDR) of proxies whose X-Forwarded-For is believed; none by default. */
     TRUST_PROXY: list,
     /** Tags that name a product: they join a contact's `products`. */

@@ -11,6 +11,6 @@ import { RememberedTotals } from './remembered-totals.js';
   imports: [AuthModule, CompaniesModule],
   controllers: [ContactsController],
   providers: [ContactsService, ContactsRepository, RememberedTotals, ContactCounts],
-  exports: [ContactsService],
+  exports: [ContactsService, ContactCounts],
 })
 export class ContactsModule {}

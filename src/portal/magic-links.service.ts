@@ -5,6 +5,7 @@ import { clientNetwork } from '../common/client-network.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
 import { Secrets, hashToken } from '../common/secrets.js';
+import { limitHit, signInEnded } from '../common/signals.js';
 import { Jobs } from '../mail/jobs.js';
 import { Mailer } from '../mail/mailer.js';
 import type { RequestMagicLinkDto, VerifyMagicLinkDto } from './magic-link.dto.js';
@@ -73,6 +74,7 @@ export class MagicLinksService {
   async verify(proof: VerifyMagicLinkDto, visitor: Visitor): Promise<SignIn> {
     const link = await this.use(proof);
     if (!link) {
+      signInEnded.tell({ method: 'magic_link', refusal: 'bad_proof' });
       await this.audit.record('sign_in_refused', { kind: 'visitor' }, visitor, { method: 'magic_link' });
       throw new ApiError('sign_in_failed');
     }
@@ -104,5 +106,6 @@ function refuseBeyondCaps(recent: RecentRequests): void {
 }
 
 function tooMany(seconds: number): ApiError {
+  limitHit.tell({ limit: 'sign_in_mail' });
   return new ApiError('too_many_requests', { retryAfter: Math.max(1, Math.ceil(seconds)) });
 }
