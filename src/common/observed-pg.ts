@@ -7,7 +7,9 @@ import { poolWaits, statements } from './signals.js';
 export class ObservedClient extends pg.Client {
   constructor(options?: pg.ClientConfig) {
     super(options);
-    this.query = observed(statements, this.query.bind(this), (statement) => ({
+    // Looked up at each call, so that whoever replaces pg's own method is heard.
+    const send = ((...args: unknown[]) => Reflect.apply(super.query, this, args)) as typeof this.query;
+    this.query = observed(statements, send, (statement) => ({
       begunAt: performance.now(),
       text: typeof statement === 'string' ? statement : (statement as pg.QueryConfig).text,
       client: this,

@@ -177,7 +177,7 @@ describe('a process', () => {
     return { url, output: () => output, stop };
   }
   const ask = (url: string): Promise<Response> =>
-    fetch(`${url}/health/ready`, { headers: { traceparent: `00-${TRACE}-${PARENT}-01` } });
+    fetch(`${url}/.well-known/jwks.json`, { headers: { traceparent: `00-${TRACE}-${PARENT}-01` } });
 
   test('without a collector loads nothing of it, and its log knows no trace', async () => {
     const { url, output, stop } = await start();

@@ -128,6 +128,7 @@ export class PlantedTraffic {
     for (const path of [...found, ...things, '/api/companies?search=plantova'])
       await this.use('GET', path, { headers });
     const minted = await make('/api/keys', { name: PLANTED.email, scopes: ['contacts:read'] });
+    await this.use('PATCH', `/api/keys/${minted.id}`, { headers, body: { rate_limit: 100 } });
     const rotated = await make(`/api/keys/${minted.id}/rotate`, {});
     await this.use('DELETE', `/api/keys/${minted.id}`, { headers });
     this.secrets.push(minted.key, rotated.key);
