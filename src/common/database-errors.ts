@@ -13,7 +13,7 @@ const CONSTRAINTS: Record<string, () => ApiError> = {
 const UNAVAILABLE = /^(08|53|57P|57014|25006|25P03|55P03|40001|40P01)/;
 /** The same from the socket, from pg or from TypeORM (a transaction whose connection broke), without an SQLSTATE. */
 const CONNECTION =
-  /ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|Connection terminated|timeout exceeded|read timeout|not queryable|Client was closed|Driver not Connected|already released/i;
+  /ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|Connection terminated|timeout exceeded|timeout expired|read timeout|not queryable|Client was closed|Driver not Connected|already released/i;
 
 interface PgFault {
   code?: string;
