@@ -13,7 +13,7 @@ import { sendError, toApiError } from './common/error.filter.js';
 import { ApiError } from './common/errors.js';
 import { toJson } from './common/json-text.js';
 import { readJson, readQuery } from './common/json.js';
-import { answerBrokenHttp, httpServerOptions, refuseOversized } from './common/http-limits.js';
+import { answerBrokenHttp, httpServerOptions, refuseUnsound } from './common/http-limits.js';
 import { LoadShedding } from './common/load-shedding.js';
 import { followRequests } from './common/request-log.js';
 import { securityHeaders } from './common/security-headers.js';
@@ -113,7 +113,7 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     attempt(
       (error) => done(error ?? undefined),
       () => {
-        refuseOversized(request, env);
+        refuseUnsound(request, env);
         readUrl(request);
       },
     );

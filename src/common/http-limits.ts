@@ -19,11 +19,15 @@ export function httpServerOptions(env: Env): ServerOptions {
     headersTimeout: env.HTTP_HEADERS_TIMEOUT_MS,
     requestTimeout: env.HTTP_REQUEST_TIMEOUT_MS,
     connectionsCheckingInterval: CHECK_EVERY,
+    // Node's own refusal is empty and bare of our headers: refuseUnsound has a better one.
+    requireHostHeader: false,
   };
 }
 
-/** @throws ApiError 414 or 431 for more than what the parser lets pass, but nobody needs. */
-export function refuseOversized({ raw }: FastifyRequest, env: Env): void {
+/** @throws ApiError 400, 414 or 431 for what the parser lets pass, but no client should send. */
+export function refuseUnsound({ raw }: FastifyRequest, env: Env): void {
+  // RFC 9112, section 3.2.
+  if (raw.headers.host === undefined && raw.httpVersion === '1.1') throw new ApiError('malformed_request');
   if ((raw.url ?? '').length > env.HTTP_MAX_URL_BYTES) throw new ApiError('url_too_long');
   // A list of names and values in turns.
   if (raw.rawHeaders.length > env.HTTP_MAX_HEADERS * 2) throw new ApiError('headers_too_large');

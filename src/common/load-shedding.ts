@@ -51,6 +51,8 @@ export class LoadShedding {
     const server = createServer(options.http ?? {}, (request, response) => {
       if (this.admits(request, response)) handle(request, response);
     });
+    // Expectations we do not know are not met (RFC 9110, section 10.1.1); Node would refuse them without our headers.
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     server.keepAliveTimeout = options.keepAliveTimeout ?? server.keepAliveTimeout;
     server.maxConnections = this.env.HTTP_MAX_CONNECTIONS + RESERVE;
     server.on('connection', (socket) => {

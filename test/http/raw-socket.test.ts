@@ -50,6 +50,12 @@ describe('is answered with the envelope:', () => {
     expect({ ok, code: error.code }).toEqual({ ok: false, code });
     expect(answer.headers).toContain(`X-Request-Id: ${error.request_id}`);
   });
+
+  test('no Host, which HTTP/1.1 demands and HTTP/1.0 does not', async () => {
+    const answer = await sendRaw(service.url, 'GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expect([answer.status, JSON.parse(answer.body).error.code]).toEqual([400, 'malformed_request']);
+    expect((await sendRaw(service.url, 'GET /health/live HTTP/1.0\r\n\r\n')).status).toBe(200);
+  });
 });
 
 describe('is refused before it is read to its end:', () => {

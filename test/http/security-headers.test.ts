@@ -51,6 +51,8 @@ describe('forbids everything on', () => {
     ['a body too large', ask('POST', '/api/contacts', 'Content-Type: application/json\r\nContent-Length: 2000000\r\n'), 413],
     ['the reference as JSON', ask('GET', '/openapi.json'), 200],
     ['the published keys', ask('GET', '/.well-known/jwks.json'), 200],
+    ['a request without Host', 'GET /health/live HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+    ['an expectation nobody knows', ask('GET', '/health/live', 'Expect: wonders\r\n'), 200],
     ['what is no HTTP', 'hello\r\n\r\n', 400],
     ['headers too large', ask('GET', '/', `X-Long: ${'a'.repeat(20_000)}\r\n`), 431],
   ])('%s', async (_case, request, status) => {
