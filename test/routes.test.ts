@@ -22,6 +22,7 @@ interface Route {
 interface Operation {
   security?: Record<string, string[]>[];
   responses: Record<string, unknown>;
+  parameters?: { name: string }[];
 }
 
 const METHODS: Record<number, Method | undefined> = { 0: 'get', 1: 'post', 3: 'delete', 4: 'patch' };
@@ -109,6 +110,17 @@ test('the documented security is the declared access', () => {
     const refusals = ['401', '403'].filter((status) => status in (operation?.responses ?? {}));
     expect({ method, path, refusals }).toEqual({ method, path, refusals: ['401', '403'] });
   }
+});
+
+test('every POST and PATCH of a known caller takes an Idempotency-Key; the public ones are safe to repeat as they are', () => {
+  const writes = routes.filter(({ method }) => method === 'post' || method === 'patch');
+  const takesKey = writes.map(({ method, path, access }) => {
+    const operation = DOCUMENT.paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.[method];
+    const takes = operation?.parameters?.some(({ name }) => name === 'Idempotency-Key') ?? false;
+    return { method, path, isRight: takes === (access !== 'public') };
+  });
+  expect(takesKey.length).toBeGreaterThan(5);
+  expect(takesKey.filter(({ isRight }) => !isRight)).toEqual([]);
 });
 
 test('every route but the public ones refuses a caller without credentials', async () => {

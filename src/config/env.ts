@@ -98,7 +98,7 @@ export const envSchema = z
     /** Signs portal tokens with HS256 instead of ES256, for portals that verify with a shared secret. */
     JWT_SECRET: z.string().min(32).optional(),
     ACCESS_TOKEN_SECONDS: z.coerce.number().int().min(30).max(3600).default(900),
-    /** Seals signing keys and derives links, codes and refresh tokens. */
+    /** Seals signing keys and answers kept for retries, and derives links, codes and refresh tokens. */
     PORTAL_SECRET: z.string().min(32).default(DEVELOPMENT_SECRET),
     /** Origins of portal SPAs: where sign-in may lead, who may call with cookies. The first is the default. */
     PORTAL_ORIGINS: origins,

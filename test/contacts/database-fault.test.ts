@@ -7,10 +7,15 @@ import { createContact, readContact } from '../support/factories.js';
 import { waitUntil } from '../support/wait.js';
 import { TestService } from '../support/service.js';
 
-/** Stands between the service and PostgreSQL, where it can cut the line or let it go silent. */
+/** ReadyForQuery, and an ErrorResponse as an administrator's end of the session brings it. */
+const READY = Buffer.from('Z\0\0\0\x05I');
+const FIELDS = 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0';
+const ENDED = Buffer.concat([Buffer.from([0x45, 0, 0, 0, FIELDS.length + 4]), Buffer.from(FIELDS)]);
+
+/** Stands between the service and PostgreSQL, where it can cut the line, let it go silent or end it when it is ready. */
 class Line {
   private readonly sockets = new Set<Socket>();
-  private state: 'open' | 'cut' | 'silent' = 'open';
+  private state: 'open' | 'cut' | 'silent' | 'ending' = 'open';
   private readonly server = createServer((near) => this.accept(near));
 
   constructor(private readonly target: URL) {}
@@ -32,6 +37,11 @@ class Line {
     for (const socket of this.sockets) socket.pause();
   }
 
+  /** Each connection is opened and ended with the same packet. */
+  endEach(): void {
+    this.state = 'ending';
+  }
+
   /** Works again for new connections; those from before stay silent, as after a lost route. */
   restore(): void {
     this.state = 'open';
@@ -45,11 +55,14 @@ class Line {
   private accept(near: Socket): void {
     this.hold(near);
     if (this.state === 'cut') near.destroy();
-    if (this.state !== 'open') return;
+    if (this.state === 'cut' || this.state === 'silent') return;
     const far = connect(Number(this.target.port), this.target.hostname);
     this.hold(far);
     near.on('data', (chunk) => far.write(chunk));
-    far.on('data', (chunk) => near.write(chunk));
+    far.on('data', (chunk: Buffer) => {
+      const ends = this.state === 'ending' && chunk.subarray(-READY.length).equals(READY);
+      near.write(ends ? Buffer.concat([chunk, ENDED]) : chunk);
+    });
     near.on('close', () => far.destroy());
     far.on('close', () => near.destroy());
   }
@@ -138,6 +151,15 @@ test('a database that hangs holds up no request for long, nor the requests after
   await Promise.all(REQUESTS.map(([, send]) => send().catch(() => undefined)));
   line.silence();
   await expectUnavailable();
+  line.restore();
+  await expectBack();
+});
+
+test('connections that end in the moment they are opened are a 503 each, and not the end of the process', async () => {
+  line.cut();
+  line.endEach();
+  await expectUnavailable();
+  line.cut();
   line.restore();
   await expectBack();
 });

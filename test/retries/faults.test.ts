@@ -66,12 +66,12 @@ async function holdCommit(full_name: string): Promise<{ release: () => Promise<v
   return { release: () => client.end() };
 }
 
-const isWaiting = async (): Promise<boolean> => {
+async function isThere(session: string): Promise<boolean> {
   const rows = await service.sql(
-    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND ${session}`,
   );
   return rows.length > 0;
-};
+}
 
 describe('a process killed with -9', () => {
   /** Sends the write to a process of its own, and kills it once the write waits in the database. */
@@ -89,7 +89,7 @@ describe('a process killed with -9', () => {
       () => 'answered',
       () => 'lost',
     );
-    await waitUntil(isWaiting);
+    await waitUntil(() => isThere(`wait_event_type = 'Lock'`));
     const ended = once(child, 'exit');
     child.kill('SIGKILL');
     await ended;
@@ -122,7 +122,7 @@ describe('a process killed with -9', () => {
 describe('behind a dead switch', () => {
   async function behindProxy(): Promise<{ proxy: SilentProxy; client: Client }> {
     const proxy = await SilentProxy.to(service.databaseUrl);
-    const settings = { DATABASE_URL: proxy.through(service.databaseUrl), DATABASE_TIMEOUT_MS: '1000' };
+    const settings = { DATABASE_URL: proxy.through(service.databaseUrl), DATABASE_TIMEOUT_MS: '3000' };
     const cutOff = await TestService.start(settings);
     undo.push(async () => {
       proxy.close();
@@ -140,6 +140,9 @@ describe('behind a dead switch', () => {
     await held.untilWaiting(1);
     proxy.fallSilent();
     await held.release();
+    await waitUntil(() => isThere(`state = 'idle in transaction'`));
+    const early = await service.as(credentials).post('/api/contacts', write.body, under(write.key));
+    expect(early.body.error?.code).toBe('in_progress');
     expect((await sent).status).toBe(503);
     const response = await answered(write);
     expect([response.status, response.headers['idempotency-replayed']]).toEqual([201, undefined]);

@@ -74,11 +74,15 @@ test('what is refused before the write begins is not kept: faults of the body, a
 
 test('a fault of ours is not kept, and the retry does what the first attempt could not', async () => {
   const key = randomUUID();
-  const send = () => service.api.post('/api/companies', { name: 'At last' }, under(key));
-  await service.sql('ALTER TABLE company RENAME TO company_away');
+  const send = () => service.api.post('/api/contacts', { email: 'at.last@acme.com' }, under(key));
+  await service.sql(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'nobody expects this'; END $$`);
+  await service.sql(
+    'CREATE TRIGGER fail BEFORE INSERT ON contact FOR EACH STATEMENT EXECUTE FUNCTION fail()',
+  );
   expect((await send()).status).toBe(500);
   expect((await send()).status).toBe(500);
-  await service.sql('ALTER TABLE company_away RENAME TO company');
+  await service.sql('DROP FUNCTION fail CASCADE');
   const done = await send();
   expect([done.status, isReplay(done)]).toEqual([201, false]);
   expect(isReplay(await send())).toBe(true);

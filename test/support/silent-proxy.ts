@@ -52,12 +52,14 @@ export class SilentProxy {
     near.on('data', (sent: Buffer) => {
       if (this.unanswered && sent.includes(this.unanswered)) far.unpipe().resume();
     });
+    // Behind a dead switch nobody hears of the other's end, either.
+    const endOf = (to: Socket) => () => (this.silent ? undefined : to.destroy());
     for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
       this.sockets.add(from);
-      from.on('error', () => to.destroy()).on('close', () => to.destroy());
+      from.on('error', endOf(to)).on('close', endOf(to));
       if (!this.silent) from.pipe(to);
     }
   }
