@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
+import { closing } from './closing.js';
 import { ApiError } from './errors.js';
 import { PreparedPool } from './prepared-pool.js';
 import { Reads } from './reads.js';
@@ -62,9 +63,11 @@ export class Servers implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.standby?.close();
-    await this.replica?.reads.onApplicationShutdown();
-    if (this.source?.isInitialized) await this.source.destroy();
+    await closing('the replica', async () => {
+      await this.standby?.close();
+      await this.replica?.reads.onApplicationShutdown();
+      if (this.source?.isInitialized) await this.source.destroy();
+    });
   }
 
   get hasReplica(): boolean {
