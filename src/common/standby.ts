@@ -141,9 +141,10 @@ export class Standby {
     const begun = performance.now();
     if (this.isClosed) return false;
     try {
-      this.timeline ??= await this.identify();
+      // It may be forgotten while this round is under way, to be asked for by the next.
+      const timeline = (this.timeline ??= await this.identify());
       const [primary] = await this.askPrimary<Place>(FLUSHED);
-      if (primary?.timeline !== this.timeline) throw new Unfit('it is a standby of another primary');
+      if (primary?.timeline !== timeline) throw new Unfit('it is a standby of another primary');
       while (!(await this.hasReplayed(primary))) {
         if (this.isClosed || performance.now() - begun > this.options.maxLag)
           throw new Unfit(`it is more than ${this.options.maxLag} ms behind`);
