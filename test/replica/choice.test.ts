@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createCompany, createContact, readContact } from '../support/factories.js';
 import { createPortalUser } from '../support/portal-users.js';
 import { ReplicaServices } from '../support/replica-services.js';
+import { Metrics } from '../support/scrape.js';
 import type { TestService } from '../support/service.js';
 import { SilentProxy } from '../support/silent-proxy.js';
 import { waitUntil } from '../support/wait.js';
@@ -55,6 +56,19 @@ describe('on the replica', () => {
       expect({ status, text }).toEqual({ status: 200, text: expect.stringContaining('Before') });
       expect(text).not.toContain('After');
     }
+  });
+
+  test('and nowhere else, which is counted', async () => {
+    const service = await replica.service({ ...PATIENT, METRICS_PORT: '0' });
+    const counts = async (): Promise<(number | undefined)[]> => {
+      const metrics = await Metrics.of(service);
+      return ['primary', 'replica'].map((server) => metrics.value('contacts_reads_total', { server }));
+    };
+    const id = await createContact(service.api);
+    const [onPrimary, onReplica = 0] = await counts();
+    await service.api.get(`/api/contacts/${id}`);
+    await service.api.get('/api/contacts');
+    expect(await counts()).toEqual([onPrimary, onReplica + 2]);
   });
 
   test('nobody is let in who no longer may', async () => {

@@ -32,6 +32,12 @@ export class LocalServer {
     readonly port: number,
   ) {}
 
+  /** Another server with the same data; this one must not run, for only then a copy of it is a backup. */
+  async copy(name: string): Promise<LocalServer> {
+    execFileSync('cp', ['-a', this.name, name], { cwd: this.placement.directory });
+    return new LocalServer(this.placement, name, this.password, await freePort());
+  }
+
   /** A superuser's connection to the migrated database, or to another. */
   url(database = 'contacts'): string {
     return `postgres://postgres:${this.password}@127.0.0.1:${this.port}/${database}`;
@@ -83,6 +89,8 @@ export class LocalServer {
 }
 
 export class ReplicatedServers {
+  private follower?: LocalServer;
+
   private constructor(
     private readonly folder: string,
     readonly primary: LocalServer,
@@ -112,15 +120,13 @@ export class ReplicatedServers {
     const settings = Object.entries(SETTINGS).map(([name, value]) => `${name} = '${value}'\n`);
     await appendFile(join(folder, 'primary', 'postgresql.conf'), settings.join(''));
     const primary = new LocalServer(placement, 'primary', password, await freePort());
-    // A copy of a server that does not run is a backup of it.
-    execFileSync('cp', ['-a', 'primary', 'standby'], { cwd: folder });
+    const standby = await primary.copy('standby');
     await primary.start();
     await writeFile(join(folder, 'standby', 'standby.signal'), '');
     await appendFile(
       join(folder, 'standby', 'postgresql.conf'),
       `primary_conninfo = 'host=127.0.0.1 port=${primary.port} user=postgres password=${password}'\n`,
     );
-    const standby = new LocalServer(placement, 'standby', password, await freePort());
     await standby.start();
     const servers = new ReplicatedServers(folder, primary, standby);
     await primary.sql('CREATE DATABASE contacts', [], 'postgres');
@@ -143,7 +149,17 @@ export class ReplicatedServers {
     }, 1);
   }
 
+  /** A second standby of the same primary. */
+  async second(): Promise<LocalServer> {
+    await this.standby.stop();
+    this.follower = await this.standby.copy('follower');
+    await this.standby.start();
+    await this.follower.start();
+    return this.follower;
+  }
+
   async stop(): Promise<void> {
+    await this.follower?.stop().catch(() => {});
     await this.standby.stop().catch(() => {});
     await this.primary.stop().catch(() => {});
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
