@@ -14,6 +14,14 @@ const FLUSHED = `
   SELECT flushed::text AS position, left(pg_walfile_name(flushed), 8) AS timeline
   FROM pg_current_wal_flush_lsn() AS flushed`;
 
+/**
+ * Has it flushed to the end of a record. It may be flushed into the middle of one, of a transaction that is not done, and
+ * no standby can replay that before the rest is flushed: seconds later, where nobody else commits.
+ */
+const FLUSH = `SELECT pg_logical_emit_message(true, 'contacts', '')`;
+/** How long to wait for a standby that is only slow, in ms. */
+const FLUSHED_AFTER = 20;
+
 /** How far a standby has replayed it; no row on a server that is none, or no longer. */
 const REPLAYED = 'SELECT pg_last_wal_replay_lsn()::text AS position WHERE pg_is_in_recovery()';
 
@@ -145,11 +153,7 @@ export class Standby {
       const timeline = (this.timeline ??= await this.identify());
       const [primary] = await this.askPrimary<Place>(FLUSHED);
       if (primary?.timeline !== timeline) throw new Unfit('it is a standby of another primary');
-      while (!(await this.hasReplayed(primary))) {
-        if (this.isClosed || performance.now() - begun > this.options.maxLag)
-          throw new Unfit(`it is more than ${this.options.maxLag} ms behind`);
-        await sleep(1);
-      }
+      await this.replays(primary, begun);
       if (!this.isOpen) await this.options.open();
       this.isOpen = true;
     } catch (error) {
@@ -159,6 +163,18 @@ export class Standby {
     this.freshAt = begun;
     if (!this.isUsed) this.logger.log('The replica is read from.');
     return (this.isUsed = true);
+  }
+
+  /** Resolves when it has come as far as the primary. @throws Unfit when it has not in time. */
+  private async replays(primary: Place, begun: number): Promise<void> {
+    const { maxLag } = this.options;
+    for (let isFlushed = false; !(await this.hasReplayed(primary)); await sleep(1)) {
+      const waited = performance.now() - begun;
+      if (this.isClosed || waited > maxLag) throw new Unfit(`it is more than ${maxLag} ms behind`);
+      if (isFlushed || waited < FLUSHED_AFTER) continue;
+      await this.askPrimary(FLUSH);
+      isFlushed = true;
+    }
   }
 
   private async hasReplayed({ position }: Place): Promise<boolean> {

@@ -1,10 +1,13 @@
 // Which server a read goes to: the replica while it has all that the caller may expect to see, and else the primary.
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createCompany, createContact, readContact } from '../support/factories.js';
 import { createPortalUser } from '../support/portal-users.js';
 import { ReplicaServices } from '../support/replica-services.js';
 import { Metrics } from '../support/scrape.js';
 import type { TestService } from '../support/service.js';
+import { Session } from '../support/session.js';
 import { SilentProxy } from '../support/silent-proxy.js';
 import { waitUntil } from '../support/wait.js';
 
@@ -171,6 +174,25 @@ describe('the replica is left out, and taken back by itself,', () => {
     await waitUntil(async () => !(await replica.isRead(service)));
     await replica.resume();
     await waitUntil(() => replica.isRead(service));
+  });
+
+  test('but not for a log that is flushed to the middle of a record', async () => {
+    const service = await replica.service();
+    const { primary, standby } = replica.servers;
+    const writer = await Session.open(primary.url());
+    await writer.begin();
+    // What is written without a commit is flushed by whole pages.
+    await waitUntil(async () => {
+      const notes = randomBytes(3_000).toString('hex');
+      await writer.client.query(`INSERT INTO company (id, name, notes) VALUES ($1, 'Long', $1)`, [notes]);
+      await delay(300);
+      const [flushed] = await primary.sql<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn');
+      const behind = 'SELECT 1 WHERE pg_last_wal_replay_lsn() < $1::pg_lsn';
+      return (await standby.sql(behind, [flushed?.lsn])).length > 0;
+    });
+    expect(await replica.isRead(service)).toBe(true);
+    await writer.end('ROLLBACK');
+    await writer.client.end();
   });
 
   test('while it does not run, however hard it was ended', async () => {

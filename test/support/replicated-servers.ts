@@ -138,6 +138,8 @@ export class ReplicatedServers {
 
   /** Resolves when the standby has all that was committed on the primary by now. */
   async caughtUp(): Promise<void> {
+    // A commit of our own ends what is flushed with a whole record, which alone can be replayed.
+    await this.primary.sql(`SELECT pg_logical_emit_message(true, 'test', '')`);
     const [now] = await this.primary.sql<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn');
     await waitUntil(async () => {
       const [state] = await this.standby.sql<{ there: boolean }>(
