@@ -169,6 +169,14 @@ test('probes ask routes that there are, for anybody', () => {
   expect(readinessProbe.httpGet.path).toBe('/health/ready');
 });
 
+test('nothing is killed while it starts, and nothing while it drains', () => {
+  const { spec } = only('Deployment').spec.template;
+  const { DATABASE_START_TIMEOUT_MS, DRAIN_TIMEOUT_MS } = loadEnv({});
+  const { periodSeconds, failureThreshold } = service.startupProbe;
+  expect(periodSeconds * failureThreshold * 1_000).toBeGreaterThan(DATABASE_START_TIMEOUT_MS);
+  expect(spec.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(DRAIN_TIMEOUT_MS);
+});
+
 test('everything chooses the same pods', () => {
   const { topologySpreadConstraints } = only('Deployment').spec.template.spec;
   const choices = [

@@ -5,13 +5,14 @@ import { SCOPES } from '../src/auth/caller.js';
 import { type TestDatabase, createTestDatabase } from './support/database.js';
 import { EveryRoute } from './support/every-route.js';
 import { createContact } from './support/factories.js';
-import { PgBouncer, findPgBouncer } from './support/pgbouncer.js';
+import { findProgram } from './support/find-program.js';
+import { PgBouncer } from './support/pgbouncer.js';
 import { runEntry } from './support/process.js';
 import { TestService } from './support/service.js';
 import { type ServiceProcess, startServiceProcess } from './support/service-process.js';
 import { waitUntil } from './support/wait.js';
 
-const program = findPgBouncer();
+const program = findProgram('pgbouncer');
 
 /** Fewer than the service asks for: they are lent in turns. */
 const CONNECTIONS = 3;

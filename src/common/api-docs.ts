@@ -243,7 +243,7 @@ export function ConsistencyHeader(): MethodDecorator {
     name: 'X-Consistency-Token',
     required: false,
     description:
-      'What this header of your last write answered, where it did: the read sees at least that, and may come sooner. ' +
-      'Without it the read sees all that was written before it.',
+      'The token in the answer to your last write, which has one where the service reads from a replica. The read sees ' +
+      'at least that write, and may come sooner. Without it, it sees everything that was written before.',
   });
 }

@@ -3,9 +3,11 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShut
 import { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
+import { closing } from './closing.js';
 import { ApiError } from './errors.js';
 import { PreparedPool } from './prepared-pool.js';
 import { Reads } from './reads.js';
+import { serverChosen } from './signals.js';
 import type { Queryable } from './sql.js';
 import { Standby } from './standby.js';
 import { NOWHERE, walPosition } from './wal-position.js';
@@ -62,9 +64,11 @@ export class Servers implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.standby?.close();
-    await this.replica?.reads.onApplicationShutdown();
-    if (this.source?.isInitialized) await this.source.destroy();
+    await closing('the replica', async () => {
+      await this.standby?.close();
+      await this.replica?.reads.onApplicationShutdown();
+      if (this.source?.isInitialized) await this.source.destroy();
+    });
   }
 
   get hasReplica(): boolean {
@@ -78,7 +82,10 @@ export class Servers implements OnApplicationBootstrap, OnApplicationShutdown {
    */
   async read<T>(reader: Reader, work: (server: Server) => Promise<T>): Promise<T> {
     const { standby, replica } = this;
-    if (!standby || !replica || !(await mayRead(standby, reader))) return work(this.primary);
+    if (!standby || !replica) return work(this.primary);
+    const isReplica = await mayRead(standby, reader);
+    serverChosen.tell({ server: isReplica ? 'replica' : 'primary' });
+    if (!isReplica) return work(this.primary);
     const begun = performance.now();
     try {
       return await standby.whileItAnswers(() => work(replica));

@@ -76,6 +76,9 @@ export const limitHit = new Signal<{ readonly limit: string }>('limit-hit');
 /** A request turned away because the process has enough to do (503); `reason` is a word from a fixed list. */
 export const requestShed = new Signal<{ readonly reason: string }>('request-shed');
 
+/** Where a read goes that may be done on a replica, there being one. */
+export const serverChosen = new Signal<{ readonly server: 'primary' | 'replica' }>('server-chosen');
+
 /** Something that takes time, as its listeners see it. */
 export interface Operation {
   /** performance.now() */

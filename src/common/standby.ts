@@ -9,27 +9,38 @@ const BEAT = 250;
 /** How long to wait for a connection at least, in ms. Nobody waits for that but the beat. */
 const CONNECTED_WITHIN = 1_000;
 
-/** What a server says of itself. */
-interface Report {
-  /** Cluster, timeline and database: the same on a primary and its standbys, and nowhere else. */
-  readonly identity: string;
-  /** On a primary what it has flushed, and so all that it has acknowledged; on a standby what it has replayed. */
+/** How far a primary has flushed its log, and so has all that it has acknowledged. @throws DatabaseError on a standby. */
+const FLUSHED = `
+  SELECT flushed::text AS position, left(pg_walfile_name(flushed), 8) AS timeline
+  FROM pg_current_wal_flush_lsn() AS flushed`;
+
+/**
+ * Has it flushed to the end of a record. It may be flushed into the middle of one, of a transaction that is not done, and
+ * no standby can replay that before the rest is flushed: seconds later, where nobody else commits.
+ */
+const FLUSH = `SELECT pg_logical_emit_message(true, 'contacts', '')`;
+/** How long to wait for a standby that is only slow, in ms. */
+const FLUSHED_AFTER = 20;
+
+/** How far a standby has replayed it; no row on a server that is none, or no longer. */
+const REPLAYED = 'SELECT pg_last_wal_replay_lsn()::text AS position WHERE pg_is_in_recovery()';
+
+/** Cluster and database: the same on a primary and its standbys, and nowhere else. */
+const IDENTITY = `
+  SELECT concat_ws(' ', system_identifier, oid) AS identity, upper(lpad(to_hex(timeline_id), 8, '0')) AS timeline
+  FROM pg_control_system(), pg_control_checkpoint(), pg_database WHERE datname = current_database()`;
+
+interface Place {
   readonly position: string;
+  /** A log that parts from another at some place has another number from there on, eight hexadecimal digits. */
+  readonly timeline: string;
 }
 
-/** @throws DatabaseError on a standby. */
-const OF_PRIMARY = `
-  SELECT concat_ws(' ', system_identifier, left(pg_walfile_name(flushed), 8), d.oid) AS identity,
-    flushed::text AS position
-  FROM pg_current_wal_flush_lsn() AS flushed, pg_control_system(), pg_database d
-  WHERE d.datname = current_database()`;
-
-/** No row on a server that is not a standby, or no longer. */
-const OF_STANDBY = `
-  SELECT concat_ws(' ', system_identifier, upper(lpad(to_hex(timeline_id), 8, '0')), d.oid) AS identity,
-    pg_last_wal_replay_lsn()::text AS position
-  FROM pg_control_system(), pg_control_checkpoint(), pg_database d
-  WHERE d.datname = current_database() AND pg_is_in_recovery()`;
+interface Identity {
+  readonly identity: string;
+  /** That of the last checkpoint, which a standby is slow to learn. */
+  readonly timeline: string;
+}
 
 /** Why it is not to be read from, though it answers: reads that are under way there may end. */
 class Unfit extends Error {}
@@ -39,7 +50,7 @@ export interface StandbyOptions {
   /** How far it may be behind, and how long its answer may take, in ms. */
   readonly maxLag: number;
   /** Rows of a statement on the primary. */
-  readonly askPrimary: (sql: string) => Promise<Report[]>;
+  readonly askPrimary: <Row>(sql: string) => Promise<Row[]>;
   /** Makes it ready to be read from; called until it succeeds. */
   readonly open: () => Promise<unknown>;
 }
@@ -53,6 +64,8 @@ export class Standby {
   private readonly pool: pg.Pool;
   /** Ends reads that are under way, for their answer will not come. */
   private readonly underWay = new Set<(reason: Error) => void>();
+  /** Of the log that it follows; unknown until it turns out to be a standby of this primary. */
+  private timeline?: string;
   private reached: WalPosition = -1n;
   /** When the primary had come as far as that. */
   private freshAt = -Infinity;
@@ -81,6 +94,8 @@ export class Standby {
 
   /** Compares now, and from now on. */
   async start(): Promise<void> {
+    // Whose it is can change only with what it is connected to, so that is not asked for each read.
+    this.timeline = undefined;
     await this.compareSoon();
     if (this.isClosed) return;
     this.timer = setTimeout(() => void this.start(), BEAT);
@@ -134,14 +149,11 @@ export class Standby {
     const begun = performance.now();
     if (this.isClosed) return false;
     try {
-      const [primary] = await this.options.askPrimary(OF_PRIMARY).catch((cause: Error) => {
-        throw new Unfit(`there is no primary to compare it with: ${cause.message}`, { cause });
-      });
-      while (!(await this.hasAll(primary))) {
-        if (this.isClosed || performance.now() - begun > this.options.maxLag)
-          throw new Unfit(`it is more than ${this.options.maxLag} ms behind`);
-        await sleep(1);
-      }
+      // It may be forgotten while this round is under way, to be asked for by the next.
+      const timeline = (this.timeline ??= await this.identify());
+      const [primary] = await this.askPrimary<Place>(FLUSHED);
+      if (primary?.timeline !== timeline) throw new Unfit('it is a standby of another primary');
+      await this.replays(primary, begun);
       if (!this.isOpen) await this.options.open();
       this.isOpen = true;
     } catch (error) {
@@ -153,12 +165,40 @@ export class Standby {
     return (this.isUsed = true);
   }
 
-  private async hasAll(primary: Report | undefined): Promise<boolean> {
-    const [standby] = (await this.pool.query<Report>(OF_STANDBY)).rows;
+  /** Resolves when it has come as far as the primary. @throws Unfit when it has not in time. */
+  private async replays(primary: Place, begun: number): Promise<void> {
+    const { maxLag } = this.options;
+    for (let isFlushed = false; !(await this.hasReplayed(primary)); await sleep(1)) {
+      const waited = performance.now() - begun;
+      if (this.isClosed || waited > maxLag) throw new Unfit(`it is more than ${maxLag} ms behind`);
+      if (isFlushed || waited < FLUSHED_AFTER) continue;
+      await this.askPrimary(FLUSH);
+      isFlushed = true;
+    }
+  }
+
+  private async hasReplayed({ position }: Place): Promise<boolean> {
+    const [standby] = (await this.pool.query<Place>(REPLAYED)).rows;
     if (!standby) throw new Unfit('it is not a standby');
-    if (standby.identity !== primary?.identity) throw new Unfit('it is a standby of another primary');
     this.reached = walPosition(standby.position) ?? -1n;
-    return this.reached >= (walPosition(primary.position) ?? 0n);
+    return this.reached >= (walPosition(position) ?? 0n);
+  }
+
+  /** The timeline that it follows. @throws Unfit when it is not a standby of this primary. */
+  private async identify(): Promise<string> {
+    const [primary] = await this.askPrimary<Identity>(IDENTITY);
+    const [standby] = (await this.pool.query<Identity>(IDENTITY)).rows;
+    if (!standby || standby.identity !== primary?.identity)
+      throw new Unfit('it is a standby of another primary');
+    return standby.timeline;
+  }
+
+  private async askPrimary<Row>(sql: string): Promise<Row[]> {
+    try {
+      return await this.options.askPrimary<Row>(sql);
+    } catch (cause) {
+      throw new Unfit(`there is no primary to compare it with: ${(cause as Error).message}`, { cause });
+    }
   }
 
   private leaveOut(error: Error): void {

@@ -4,13 +4,13 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Reads } from '../common/reads.js';
-import { type Operation, poolWaits, statements, whenDone } from '../common/signals.js';
+import { type Operation, poolWaits, serverChosen, statements, whenDone } from '../common/signals.js';
 
 /** In seconds, from a read by its key to DATABASE_TIMEOUT_MS. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Answers how to stop. */
-export function watchDatabase(registry: Registry, database: DataSource, reads: Reads): () => void {
+export function watchDatabase(registry: Registry, database: DataSource, lanes: Reads): () => void {
   const registers = [registry];
   const pool = (database.driver as PostgresDriver).master as Pool;
   registry.registerMetric(
@@ -52,7 +52,7 @@ export function watchDatabase(registry: Registry, database: DataSource, reads: R
       labelNames: ['lane'],
       registers: [],
       collect() {
-        for (const [lane, waiting] of reads.waiting.entries()) this.set({ lane }, waiting);
+        for (const [lane, waiting] of lanes.waiting.entries()) this.set({ lane }, waiting);
       },
     }),
   );
@@ -74,6 +74,13 @@ export function watchDatabase(registry: Registry, database: DataSource, reads: R
     labelNames: ['class'],
     registers,
   });
+  const reads = new Counter({
+    name: 'contacts_reads_total',
+    help: 'Lists and gets by the server they went to, where there is a replica.',
+    labelNames: ['server'],
+    registers,
+  });
+  for (const server of ['primary', 'replica']) reads.inc({ server }, 0);
   const waited = (wait: Operation): void => {
     waits.observe(secondsOf(wait));
     if (wait.error) errors.inc({ class: 'connection' });
@@ -82,7 +89,11 @@ export function watchDatabase(registry: Registry, database: DataSource, reads: R
     durations.observe(secondsOf(statement));
     if (statement.error) errors.inc({ class: classOf(statement.error) });
   };
-  const stops = [whenDone(poolWaits, waited), whenDone(statements, answered)];
+  const stops = [
+    whenDone(poolWaits, waited),
+    whenDone(statements, answered),
+    serverChosen.listen(({ server }) => reads.inc({ server })),
+  ];
   return () => {
     for (const stop of stops) stop();
   };

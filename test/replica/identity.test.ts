@@ -13,9 +13,14 @@ beforeAll(async () => {
 afterEach(() => replica.stopServices());
 afterAll(() => replica.stop());
 
-async function expectLeftOut(url: string, reason: string): Promise<void> {
+async function expectLeftOut(
+  url: string,
+  reason: string,
+  primary = replica.servers.primary.url(),
+): Promise<void> {
   const warn = jest.spyOn(Logger.prototype, 'warn');
-  const service = await replica.service({ DATABASE_REPLICA_URL: url }, { isUsed: false });
+  const settings = { DATABASE_URL: primary, DATABASE_REPLICA_URL: url };
+  const service = await replica.service(settings, { isUsed: false });
   await waitUntil(async () =>
     warn.mock.calls.some(([line]) => line === `The replica is left out: ${reason}`),
   );
@@ -40,7 +45,8 @@ test('nor a standby of another primary', async () => {
   }
 });
 
-test('a replica that was promoted is left out', async () => {
+test('a replica that was promoted is left out, and a standby that does not follow it when it is the primary', async () => {
+  const follower = await replica.servers.second();
   const service = await replica.service();
   const id = await createContact(service.api, { first_name: 'Before' });
   await replica.servers.caughtUp();
@@ -49,4 +55,6 @@ test('a replica that was promoted is left out', async () => {
   for (let time = 1; time <= 20; time += 1)
     expect(await readContact(service.api, id)).toMatchObject({ first_name: 'Before' });
   expect(await replica.isRead(service)).toBe(false);
+  const promoted = replica.servers.standby.url();
+  await expectLeftOut(follower.url(), 'it is a standby of another primary', promoted);
 });

@@ -1,21 +1,14 @@
 // A real PgBouncer in front of the tests' PostgreSQL, where this machine has one, set up by the file in deploy/.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from './service-process.js';
 import { waitUntil } from './wait.js';
 
 const FILE = new URL('../../deploy/pgbouncer.ini', import.meta.url);
-
-/** Where this machine's PgBouncer is; undefined if it has none. */
-export function findPgBouncer(): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin'];
-  return folders.map((folder) => join(folder, 'pgbouncer')).find(existsSync);
-}
 
 export class PgBouncer {
   private child?: ChildProcess;

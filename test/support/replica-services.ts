@@ -74,6 +74,10 @@ export class ReplicaServices {
     await this.resume();
     await this.servers.standby.sql('ALTER SYSTEM RESET ALL');
     await this.servers.standby.sql('SELECT pg_reload_conf()');
+    // Whose client has gone away without a word.
+    await this.servers.standby.sql(
+      `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE wait_event = 'PgSleep'`,
+    );
     await this.servers.caughtUp();
   }
 }

@@ -32,6 +32,12 @@ export class LocalServer {
     readonly port: number,
   ) {}
 
+  /** Another server with the same data; this one must not run, for only then a copy of it is a backup. */
+  async copy(name: string): Promise<LocalServer> {
+    execFileSync('cp', ['-a', this.name, name], { cwd: this.placement.directory });
+    return new LocalServer(this.placement, name, this.password, await freePort());
+  }
+
   /** A superuser's connection to the migrated database, or to another. */
   url(database = 'contacts'): string {
     return `postgres://postgres:${this.password}@127.0.0.1:${this.port}/${database}`;
@@ -83,6 +89,8 @@ export class LocalServer {
 }
 
 export class ReplicatedServers {
+  private follower?: LocalServer;
+
   private constructor(
     private readonly folder: string,
     readonly primary: LocalServer,
@@ -112,15 +120,13 @@ export class ReplicatedServers {
     const settings = Object.entries(SETTINGS).map(([name, value]) => `${name} = '${value}'\n`);
     await appendFile(join(folder, 'primary', 'postgresql.conf'), settings.join(''));
     const primary = new LocalServer(placement, 'primary', password, await freePort());
-    // A copy of a server that does not run is a backup of it.
-    execFileSync('cp', ['-a', 'primary', 'standby'], { cwd: folder });
+    const standby = await primary.copy('standby');
     await primary.start();
     await writeFile(join(folder, 'standby', 'standby.signal'), '');
     await appendFile(
       join(folder, 'standby', 'postgresql.conf'),
       `primary_conninfo = 'host=127.0.0.1 port=${primary.port} user=postgres password=${password}'\n`,
     );
-    const standby = new LocalServer(placement, 'standby', password, await freePort());
     await standby.start();
     const servers = new ReplicatedServers(folder, primary, standby);
     await primary.sql('CREATE DATABASE contacts', [], 'postgres');
@@ -132,6 +138,8 @@ export class ReplicatedServers {
 
   /** Resolves when the standby has all that was committed on the primary by now. */
   async caughtUp(): Promise<void> {
+    // A commit of our own ends what is flushed with a whole record, which alone can be replayed.
+    await this.primary.sql(`SELECT pg_logical_emit_message(true, 'test', '')`);
     const [now] = await this.primary.sql<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn');
     await waitUntil(async () => {
       const [state] = await this.standby.sql<{ there: boolean }>(
@@ -143,7 +151,17 @@ export class ReplicatedServers {
     }, 1);
   }
 
+  /** A second standby of the same primary. */
+  async second(): Promise<LocalServer> {
+    await this.standby.stop();
+    this.follower = await this.standby.copy('follower');
+    await this.standby.start();
+    await this.follower.start();
+    return this.follower;
+  }
+
   async stop(): Promise<void> {
+    await this.follower?.stop().catch(() => {});
     await this.standby.stop().catch(() => {});
     await this.primary.stop().catch(() => {});
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
