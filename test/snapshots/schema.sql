@@ -342,9 +342,11 @@ TABLE api_key (
   expires_at timestamp with time zone,
   last_used_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  rate_limit integer,
   CONSTRAINT api_key_id_ck CHECK ((id ~ '^[a-z0-9]{12}$'::text)),
   CONSTRAINT api_key_pk PRIMARY KEY (id),
   CONSTRAINT api_key_previous_ck CHECK (((previous_secret_hash IS NULL) = (previous_expires_at IS NULL))),
+  CONSTRAINT api_key_rate_limit_ck CHECK ((rate_limit >= 0)),
   CONSTRAINT api_key_secret_ck CHECK ((octet_length(secret_hash) = 32))
 );
 TABLE auth_audit_log (
@@ -523,6 +525,11 @@ TABLE portal_session (
   CONSTRAINT portal_session_method_ck CHECK ((method = ANY (ARRAY['magic_link'::text, 'google'::text]))),
   CONSTRAINT portal_session_pk PRIMARY KEY (id)
 );
+TABLE rate_limit (
+  bucket text COLLATE "C" NOT NULL,
+  full_at timestamp with time zone NOT NULL,
+  CONSTRAINT rate_limit_pk PRIMARY KEY (bucket)
+);
 TABLE refresh_token (
   token_hash bytea NOT NULL,
   session_id text COLLATE "C" NOT NULL,
@@ -576,7 +583,7 @@ CREATE INDEX portal_session_contact_ix ON public.portal_session USING btree (con
 CREATE INDEX refresh_token_session_ix ON public.refresh_token USING btree (session_id);
 CREATE UNIQUE INDEX signing_key_current_uq ON public.signing_key USING btree (status) WHERE (status <> 'retired'::text);
 
-CREATE TRIGGER api_key_changed AFTER DELETE OR UPDATE OF secret_hash, previous_secret_hash, previous_expires_at, scopes, allowed_cidrs, expires_at, revoked_at ON public.api_key FOR EACH ROW EXECUTE FUNCTION api_key_notify();
+CREATE TRIGGER api_key_changed AFTER DELETE OR UPDATE OF secret_hash, previous_secret_hash, previous_expires_at, scopes, allowed_cidrs, expires_at, revoked_at, rate_limit ON public.api_key FOR EACH ROW EXECUTE FUNCTION api_key_notify();
 CREATE TRIGGER auth_audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.auth_audit_log FOR EACH STATEMENT EXECUTE FUNCTION auth_audit_log_refuse();
 CREATE TRIGGER contact_default_portal_role BEFORE INSERT OR UPDATE OF portal_access, portal_role ON public.contact FOR EACH ROW WHEN (((new.portal_access = 1) AND (new.portal_role IS NULL))) EXECUTE FUNCTION contact_default_portal_role();
 CREATE TRIGGER contact_end_sign_ins AFTER UPDATE OF email, portal_access ON public.contact FOR EACH ROW WHEN (((old.email IS DISTINCT FROM new.email) OR ((old.portal_access = 1) AND (new.portal_access = 0)))) EXECUTE FUNCTION contact_end_sign_ins();
