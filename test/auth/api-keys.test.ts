@@ -45,6 +45,7 @@ describe('issuing', () => {
       key: expect.stringMatching(KEY),
       ...body,
       name: 'billing',
+      rate_limit: null,
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       expires_at: null,
       last_used_at: null,

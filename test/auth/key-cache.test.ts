@@ -58,6 +58,15 @@ test('a key that was verified once costs no query', async () => {
   expect(statements.filter((sql) => sql.includes('api_key'))).toEqual([]);
 });
 
+test('a key that many send at once is asked for once', async () => {
+  const { key } = await issue();
+  const client = service.as({ 'x-sm-key': key });
+  const statements = await statementsDuring(() =>
+    Promise.all(Array.from({ length: 20 }, () => client.get('/api/contacts'))),
+  );
+  expect(statements.filter((sql) => sql.includes('FROM api_key'))).toHaveLength(1);
+});
+
 test('another process remembers a key, too', async () => {
   const { id, key } = await issue();
   expect(await statusElsewhere(key)).toBe(200);

@@ -2,15 +2,18 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import pg from 'pg';
 import { printed, startEntry } from '../support/process.js';
 import { TestService } from '../support/service.js';
+import { SilentProxy } from '../support/silent-proxy.js';
 import { waitUntil } from '../support/wait.js';
 
 /** An hour ahead, for `Date` and all that goes by it. */
 const FAST_CLOCK = `data:text/javascript,${encodeURIComponent(
   'const now = Date.now; Date.now = () => now() + 3_600_000;',
 )}`;
+
+/** All that is sent at once here is to be counted. */
+const SETTINGS = { TRUST_PROXY: '127.0.0.1/32', HTTP_MAX_REQUESTS: '1000', DATABASE_POOL_WAIT_MS: '30000' };
 
 interface Process {
   child: ChildProcess;
@@ -22,7 +25,7 @@ let service: TestService;
 let all: Process[];
 
 beforeAll(async () => {
-  service = await TestService.start({ TRUST_PROXY: '127.0.0.1/32' });
+  service = await TestService.start(SETTINGS);
   all = [{ url: service.url } as Process, await start(), await start(`--import=${FAST_CLOCK}`)];
 });
 afterAll(async () => {
@@ -30,13 +33,13 @@ afterAll(async () => {
   await service.stop();
 });
 
-async function start(nodeOptions = ''): Promise<Process> {
+async function start(nodeOptions = '', databaseUrl = service.databaseUrl): Promise<Process> {
   const child = startEntry('main', [], {
-    DATABASE_URL: service.databaseUrl,
+    DATABASE_URL: databaseUrl,
     DATABASE_DIRECT_URL: '',
     PORT: '0',
     LOG_LEVEL: 'silent',
-    TRUST_PROXY: '127.0.0.1/32',
+    ...SETTINGS,
     NODE_OPTIONS: nodeOptions,
   });
   return { child, url: /http:\S+/.exec(await printed(child, /running at http:\S+\n/))?.[0] ?? '' };
@@ -52,6 +55,8 @@ async function issue(rate_limit: number): Promise<string> {
   const body = { name: 'shared', scopes: ['contacts:read'], rate_limit };
   return (await service.api.post('/api/keys', body)).body.data.key as string;
 }
+
+const bucketOf = (key: string): string => `key:${key.split('_')[1]}`;
 
 const statusAt = async ({ url }: Process, key: string, address = '203.0.113.7'): Promise<number> => {
   const headers = { 'x-sm-key': key, 'x-forwarded-for': address };
@@ -83,8 +88,12 @@ test('what one granted too many is not granted later: over time it is the limit'
   const key = await issue(600);
   const begun = performance.now();
   let granted = 0;
-  while (performance.now() - begun < 3_000) granted += await grantedOf(key, 90);
-  expect(granted).toBeGreaterThan(600);
+  for (let short = 0; short < 5;) {
+    const more = await grantedOf(key, 90);
+    granted += more;
+    if (more < 90) short += 1;
+  }
+  expect(granted).toBeGreaterThanOrEqual(600);
   expect(granted).toBeLessThanOrEqual(600 + excess(600) + refilled(600, begun));
 });
 
@@ -94,18 +103,30 @@ test('a limit used up at one process is used up at the others, and one that has 
   for (let time = 0; time < 3; time += 1) expect(await statusAt(one, key)).toBe(200);
   await waitUntil(async () => (await statusAt(other, key)) === 429);
   await waitUntil(async () => (await statusAt(wrongClock, key)) === 429);
+  // However long the start takes.
+  await service.sql(`UPDATE rate_limit SET full_at = now() + interval '10 minutes' WHERE bucket = $1`, [
+    bucketOf(key),
+  ]);
   const late = await start();
   expect(await statusAt(late, key)).toBe(429);
   await stop(late);
 });
 
 test('a process with another clock counts as the others do', async () => {
-  const key = await issue(60);
+  const key = await issue(10);
   const wrongClock = all[2] as Process;
-  for (let time = 0; time < 60; time += 1) expect(await statusAt(wrongClock, key)).toBe(200);
-  const headers = { 'x-sm-key': key };
-  const refused = await fetch(`${wrongClock.url}/api/contacts`, { headers });
-  expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '1']);
+  const answers = await Promise.all(
+    Array.from({ length: 30 }, () =>
+      fetch(`${wrongClock.url}/api/contacts`, { headers: { 'x-sm-key': key } }),
+    ),
+  );
+  const refused = answers.filter(({ status }) => status === 429);
+  expect(answers.filter(({ status }) => status === 200).length).toBe(30 - refused.length);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const { headers } of refused) {
+    expect(Number(headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(6);
+  }
   await waitUntil(async () => (await statusAt(all[0] as Process, key)) === 200);
 });
 
@@ -129,7 +150,7 @@ describe('when the database does not count,', () => {
     const owed = async (): Promise<number> => {
       const [row] = await service.sql<{ seconds: number }>(
         `SELECT extract(epoch FROM full_at - now())::float8 AS seconds FROM rate_limit WHERE bucket = $1`,
-        [`key:${key.split('_')[1]}`],
+        [bucketOf(key)],
       );
       return row?.seconds ?? 0;
     };
@@ -154,21 +175,14 @@ describe('when the database does not count,', () => {
 
 test('while the database is away requests are a 503, not a 429, and afterwards as before', async () => {
   const key = await issue(20);
-  const name = new URL(service.databaseUrl).pathname.slice(1);
-  const away = await start();
+  const proxy = await SilentProxy.to(service.databaseUrl);
+  const away = await start('', proxy.through(service.databaseUrl));
   expect(await statusAt(away, key)).toBe(200);
-  await onServer(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
-  await onServer(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`);
+  const comeBack = proxy.goDown();
   await waitUntil(async () => (await statusAt(away, key)) === 503);
   for (let time = 0; time < 30; time += 1) expect(await statusAt(away, key)).toBe(503);
-  await onServer(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+  await comeBack();
   await waitUntil(async () => (await statusAt(away, key)) === 200);
   await stop(away);
+  proxy.close();
 });
-
-async function onServer(statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: process.env.TEST_SERVER_URL });
-  await client.connect();
-  await client.query(statement);
-  await client.end();
-}

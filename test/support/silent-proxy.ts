@@ -1,6 +1,6 @@
 // A TCP proxy that can fall silent: connections stay open and nothing passes, as behind a dead switch.
 import { once } from 'node:events';
-import { type Server, type Socket, connect, createServer } from 'node:net';
+import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 
 export class SilentProxy {
   private readonly sockets = new Set<Socket>();
@@ -33,6 +33,13 @@ export class SilentProxy {
   close(): void {
     this.server.close();
     for (const socket of this.sockets) socket.destroy();
+  }
+
+  /** Cuts every connection and refuses new ones, as where nobody listens; answers what ends that. */
+  goDown(): () => Promise<void> {
+    const { port } = this.server.address() as AddressInfo;
+    this.close();
+    return async () => void (await once(this.server.listen(port, '127.0.0.1'), 'listening'));
   }
 
   private join(near: Socket, far: Socket): void {
