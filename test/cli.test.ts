@@ -51,7 +51,7 @@ test('keys create and keys limit say how often a key may be used', async () => {
   const key = await create('--rate-limit', '7');
   const policy = async (): Promise<string | undefined> => {
     const { headers } = await service.as({ 'x-sm-key': key.trim() }).get('/api/contacts');
-    return headers['ratelimit-policy'] as string | undefined;
+    return headers['ratelimit-policy'];
   };
   expect(await policy()).toBe('"key";q=7;w=60');
   const limit = async (...options: string[]): Promise<string> =>

@@ -133,17 +133,24 @@ describe('too many connections', () => {
 });
 
 test('a process that is kept from its work runs fewer requests at once, and refuses none for it', async () => {
-  const service = await TestService.start({ DATABASE_POOL_SIZE: '40', HTTP_MAX_REQUESTS: '64' });
+  const service = await TestService.start({
+    DATABASE_POOL_SIZE: '40',
+    DATABASE_POOL_WAIT_MS: '60000',
+    DATABASE_TIMEOUT_MS: '60000',
+    HTTP_MAX_REQUESTS: '64',
+  });
+  const searches = () => Array.from({ length: 30 }, () => service.api.get('/api/contacts?search=smith'));
+  // Opens the connections.
+  await Promise.all(searches());
   const direct = new pg.Client({ connectionString: service.databaseUrl });
   await direct.connect();
   const running = async (): Promise<number | null> => (await direct.query(WAITING_FOR_A_LOCK)).rowCount;
   const busy = setInterval(() => {
-    for (const end = performance.now() + 60; performance.now() < end;);
-  }, 10);
+    for (const end = performance.now() + 50; performance.now() < end;);
+  }, 20);
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   await direct.query('BEGIN; LOCK TABLE contact_search');
-  const searches = Array.from({ length: 30 }, () => service.api.get('/api/contacts?search=smith'));
-  const settled = Promise.all(searches);
+  const settled = Promise.all(searches());
   await waitUntil(async () => (await running()) === 16);
   expect((await sendRaw(service.url, `GET /health/live HTTP/1.1\r\n${HOST}${CLOSE}\r\n`)).status).toBe(200);
   expect(await running()).toBe(16);
