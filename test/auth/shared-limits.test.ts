@@ -23,13 +23,15 @@ interface Process {
 let service: TestService;
 /** Three processes on the same database, the last with a clock that is wrong. */
 let all: Process[];
+/** Whatever becomes of a test, none of them outlives it. */
+const started: Process[] = [];
 
 beforeAll(async () => {
   service = await TestService.start(SETTINGS);
   all = [{ url: service.url } as Process, await start(), await start(`--import=${FAST_CLOCK}`)];
 });
 afterAll(async () => {
-  for (const process of all.slice(1)) await stop(process);
+  for (const process of started) await stop(process);
   await service.stop();
 });
 
@@ -42,10 +44,15 @@ async function start(nodeOptions = '', databaseUrl = service.databaseUrl): Promi
     ...SETTINGS,
     NODE_OPTIONS: nodeOptions,
   });
-  return { child, url: /http:\S+/.exec(await printed(child, /running at http:\S+\n/))?.[0] ?? '' };
+  const process = { child, url: '' };
+  started.push(process);
+  return Object.assign(process, {
+    url: /http:\S+/.exec(await printed(child, /running at http:\S+\n/))?.[0] ?? '',
+  });
 }
 
 async function stop({ child }: Process): Promise<void> {
+  if (child.signalCode !== null) return;
   const ended = once(child, 'close');
   child.kill('SIGKILL');
   await ended;
