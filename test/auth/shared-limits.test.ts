@@ -13,7 +13,12 @@ const FAST_CLOCK = `data:text/javascript,${encodeURIComponent(
 )}`;
 
 /** All that is sent at once here is to be counted. */
-const SETTINGS = { TRUST_PROXY: '127.0.0.1/32', HTTP_MAX_REQUESTS: '1000', DATABASE_POOL_WAIT_MS: '30000' };
+const SETTINGS = {
+  TRUST_PROXY: '127.0.0.1/32',
+  HTTP_MAX_REQUESTS: '1000',
+  DATABASE_POOL_QUEUE: '1000',
+  DATABASE_POOL_WAIT_MS: '30000',
+};
 
 interface Process {
   child: ChildProcess;
