@@ -186,7 +186,7 @@ describe('when the database does not count,', () => {
 });
 
 test('while the database is away requests are a 503, not a 429, and afterwards as before', async () => {
-  const key = await issue(20);
+  const key = await issue(1_000);
   const proxy = await SilentProxy.to(service.databaseUrl);
   const away = await start('', proxy.through(service.databaseUrl));
   expect(await statusAt(away, key)).toBe(200);
