@@ -18,6 +18,8 @@ const TOUCH_EVERY = 60_000;
 export class ApiKeyVerifier implements OnApplicationShutdown {
   private readonly logger = new Logger(ApiKeyVerifier.name);
   private readonly remembered = new Map<string, ApiKey>();
+  /** What the database is being asked: many requests at once ask for the same key. */
+  private readonly asked = new Map<string, Promise<ApiKey | null>>();
   private readonly touchedAt = new Map<string, number>();
   private readonly touching = new Set<Promise<void>>();
   /** Counts changes, so that a row read before a change is not remembered after it. */
@@ -60,10 +62,20 @@ export class ApiKeyVerifier implements OnApplicationShutdown {
     if (known) return known;
     // Those who share the address with somebody who guesses go on with the keys that are known.
     this.limits.requireLookup(address);
+    const asked = this.asked.get(id) ?? this.ask(id);
+    this.asked.set(id, asked);
+    return asked;
+  }
+
+  private async ask(id: string): Promise<ApiKey | null> {
     const before = this.changes;
-    const key = await this.keys.findById(id);
-    if (key && before === this.changes) this.remember(key);
-    return key;
+    try {
+      const key = await this.keys.findById(id);
+      if (key && before === this.changes) this.remember(key);
+      return key;
+    } finally {
+      if (before === this.changes) this.asked.delete(id);
+    }
   }
 
   private remember(key: ApiKey): void {
@@ -76,6 +88,7 @@ export class ApiKeyVerifier implements OnApplicationShutdown {
 
   private forget(keyId: string | null): void {
     this.changes += 1;
+    this.asked.clear();
     if (keyId === null) this.remembered.clear();
     else this.remembered.delete(keyId);
   }

@@ -10,6 +10,7 @@ import type { Socket } from 'node:net';
 import { Logger } from '@nestjs/common';
 import type { FastifyHttpOptions } from 'fastify';
 import type { Env } from '../config/env.js';
+import { ConcurrencyLimit } from './concurrency-limit.js';
 import { ApiError, errorBody } from './errors.js';
 import type { Headers } from './security-headers.js';
 import { requestShed } from './signals.js';
@@ -23,64 +24,90 @@ const RETRY_AFTER = 1;
 const TELL_EVERY = 1_000;
 
 const OVERLOADED = new ApiError('overloaded');
-const [BODY_BEFORE_ID = '', BODY_AFTER_ID = ''] = JSON.stringify(errorBody(OVERLOADED, '\n')).split('\\n');
+const [BEFORE_ID = '', AFTER_ID = ''] = JSON.stringify(errorBody(OVERLOADED, '\n')).split('\\n');
 
+type Settings = Pick<Env, 'HTTP_MAX_CONNECTIONS' | 'HTTP_MAX_REQUESTS'>;
+
+/**
+ * Asked before Fastify is: in an overload most requests are refused, and what Fastify and Nest do for each of them would
+ * cost the time that is missing. Of those accepted as many run at once as the process can serve; the others wait.
+ */
 export class LoadShedding {
   private readonly logger = new Logger(LoadShedding.name);
   /** Names and values in turns. */
   private readonly headers: readonly string[];
   private readonly surplus = new WeakSet<Socket>();
+  private readonly limit: ConcurrencyLimit;
+  /** What starts each request that waits, in the order they came. */
+  private readonly waiting = new Set<() => void>();
   private connections = 0;
-  private underWay = 0;
+  private running = 0;
   private refused = 0;
   private telling?: NodeJS.Timeout;
 
   constructor(
-    private readonly env: Pick<Env, 'HTTP_MAX_CONNECTIONS' | 'HTTP_MAX_REQUESTS'>,
+    private readonly settings: Settings,
     private readonly requestId: (request: IncomingMessage) => string,
     headers: Headers,
   ) {
     this.headers = Object.entries(headers).flat();
+    this.limit = new ConcurrencyLimit(settings.HTTP_MAX_REQUESTS);
   }
 
-  /**
-   * Fastify's server, asked before Fastify is: in an overload most requests are refused, and what Fastify and Nest do for
-   * each of them would cost the time that is missing.
-   */
+  /** Fastify's server, with `handle` for what is accepted. */
   serverFor(handle: RequestListener, options: FastifyHttpOptions<Server>): Server {
     const server = createServer(options.http ?? {}, (request, response) => {
-      if (this.admits(request, response)) handle(request, response);
+      if (request.url?.startsWith(NEVER_SHED)) handle(request, response);
+      else if (this.isBeyond(request)) this.refuse(request, response);
+      else this.accept(response, () => handle(request, response));
     });
     // Expectations we do not know are not met (RFC 9110, section 10.1.1); Node would refuse them without our headers.
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     server.keepAliveTimeout = options.keepAliveTimeout ?? server.keepAliveTimeout;
-    server.maxConnections = this.env.HTTP_MAX_CONNECTIONS + RESERVE;
+    server.maxConnections = this.settings.HTTP_MAX_CONNECTIONS + RESERVE;
     server.on('connection', (socket) => {
       this.connections += 1;
-      if (this.connections > this.env.HTTP_MAX_CONNECTIONS) this.surplus.add(socket);
+      if (this.connections > this.settings.HTTP_MAX_CONNECTIONS) this.surplus.add(socket);
       socket.once('close', () => (this.connections -= 1));
     });
+    server
+      .once('listening', () => this.limit.watch(() => this.startNext()))
+      .once('close', () => this.limit.stop());
     return server;
   }
 
-  /** Answers 503 when there are too many requests under way, or too many connections. */
-  private admits(request: IncomingMessage, response: ServerResponse): boolean {
-    if (request.url?.startsWith(NEVER_SHED)) return true;
-    const isSurplus = this.surplus.has(request.socket);
-    if (isSurplus || this.underWay >= this.env.HTTP_MAX_REQUESTS) {
-      this.refuse(request, response, isSurplus);
-      return false;
-    }
-    this.underWay += 1;
-    // Emitted once, whether the answer was sent or its client has gone.
-    response.once('close', () => (this.underWay -= 1));
-    return true;
+  private isBeyond({ socket }: IncomingMessage): boolean {
+    return this.running + this.waiting.size >= this.settings.HTTP_MAX_REQUESTS || this.surplus.has(socket);
   }
 
-  private refuse(request: IncomingMessage, response: ServerResponse, close: boolean): void {
+  /** Runs `start` now, or when it is its turn, or never if the client has gone by then. */
+  private accept(response: ServerResponse, start: () => void): void {
+    const run = (): void => {
+      this.running += 1;
+      start();
+    };
+    // Emitted once, whether the answer was sent or its client has gone.
+    response.once('close', () => {
+      if (!this.waiting.delete(run)) this.running -= 1;
+      this.startNext();
+    });
+    if (this.running < this.limit.current) run();
+    else this.waiting.add(run);
+  }
+
+  private startNext(): void {
+    for (const run of this.waiting) {
+      if (this.running >= this.limit.current) return;
+      this.waiting.delete(run);
+      run();
+    }
+  }
+
+  private refuse(request: IncomingMessage, response: ServerResponse): void {
     const id = this.requestId(request);
-    const body = BODY_BEFORE_ID + id + BODY_AFTER_ID;
-    if (close) response.shouldKeepAlive = false;
+    const isSurplus = this.surplus.has(request.socket);
+    const body = BEFORE_ID + id + AFTER_ID;
+    if (isSurplus) response.shouldKeepAlive = false;
     response.writeHead(OVERLOADED.status, [
       'content-type', 'application/json; charset=utf-8',
       'retry-after', String(RETRY_AFTER),
@@ -90,13 +117,14 @@ export class LoadShedding {
     ]); // prettier-ignore
     response.end(body, 'latin1');
     this.refused += 1;
-    requestShed.tell({ reason: close ? 'connections' : 'requests' });
+    requestShed.tell({ reason: isSurplus ? 'connections' : 'requests' });
     this.telling ??= setTimeout(() => this.tell(), TELL_EVERY).unref();
   }
 
   private tell(): void {
+    const { refused, running, waiting, connections } = this;
     this.logger.warn(
-      `Refused ${this.refused} requests: ${this.underWay} under way, ${this.connections} connections.`,
+      `Refused ${refused} requests: ${running} run, ${waiting.size} wait, on ${connections} connections.`,
     );
     this.refused = 0;
     this.telling = undefined;

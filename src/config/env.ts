@@ -62,10 +62,10 @@ export const envSchema = z
     DRAIN_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(25_000),
     /** Milliseconds to wait for a connection of the pool, and how many may wait at once: beyond either a 503. */
     DATABASE_POOL_WAIT_MS: z.coerce.number().int().min(10).max(600_000).default(2_000),
-    DATABASE_POOL_QUEUE: z.coerce.number().int().min(1).max(100_000).default(128),
+    DATABASE_POOL_QUEUE: z.coerce.number().int().min(1).max(100_000).default(100),
     /** Connections, and requests under way, at once; what is beyond gets a 503. */
     HTTP_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(1_000_000).default(4_000),
-    HTTP_MAX_REQUESTS: z.coerce.number().int().min(1).max(1_000_000).default(256),
+    HTTP_MAX_REQUESTS: z.coerce.number().int().min(1).max(1_000_000).default(128),
     /** Milliseconds until a request's headers, and all of it, must have arrived. */
     HTTP_HEADERS_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
     HTTP_REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(30_000),

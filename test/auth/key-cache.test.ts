@@ -62,6 +62,15 @@ test('a key that was verified once costs no query', async () => {
   });
 });
 
+test('a key that many send at once is asked for once', async () => {
+  const { key } = await issue();
+  const client = service.as({ 'x-sm-key': key });
+  const statements = await statementsDuring(() =>
+    Promise.all(Array.from({ length: 20 }, () => client.get('/api/contacts'))),
+  );
+  expect(statements.filter((sql) => sql.includes('FROM api_key'))).toHaveLength(1);
+});
+
 test('another process remembers a key, too', async () => {
   await waitUntil(async () => {
     const { id, key } = await issue();

@@ -13,7 +13,12 @@ const FAST_CLOCK = `data:text/javascript,${encodeURIComponent(
 )}`;
 
 /** All that is sent at once here is to be counted. */
-const SETTINGS = { TRUST_PROXY: '127.0.0.1/32', HTTP_MAX_REQUESTS: '1000', DATABASE_POOL_WAIT_MS: '30000' };
+const SETTINGS = {
+  TRUST_PROXY: '127.0.0.1/32',
+  HTTP_MAX_REQUESTS: '1000',
+  DATABASE_POOL_QUEUE: '1000',
+  DATABASE_POOL_WAIT_MS: '30000',
+};
 
 interface Process {
   child: ChildProcess;
@@ -23,13 +28,15 @@ interface Process {
 let service: TestService;
 /** Three processes on the same database, the last with a clock that is wrong. */
 let all: Process[];
+/** Whatever becomes of a test, none of them outlives it. */
+const started: Process[] = [];
 
 beforeAll(async () => {
   service = await TestService.start(SETTINGS);
   all = [{ url: service.url } as Process, await start(), await start(`--import=${FAST_CLOCK}`)];
 });
 afterAll(async () => {
-  for (const process of all.slice(1)) await stop(process);
+  for (const process of started) await stop(process);
   await service.stop();
 });
 
@@ -42,10 +49,15 @@ async function start(nodeOptions = '', databaseUrl = service.databaseUrl): Promi
     ...SETTINGS,
     NODE_OPTIONS: nodeOptions,
   });
-  return { child, url: /http:\S+/.exec(await printed(child, /running at http:\S+\n/))?.[0] ?? '' };
+  const process = { child, url: '' };
+  started.push(process);
+  return Object.assign(process, {
+    url: /http:\S+/.exec(await printed(child, /running at http:\S+\n/))?.[0] ?? '',
+  });
 }
 
 async function stop({ child }: Process): Promise<void> {
+  if (child.signalCode !== null) return;
   const ended = once(child, 'close');
   child.kill('SIGKILL');
   await ended;

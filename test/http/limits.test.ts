@@ -10,6 +10,8 @@ import { waitUntil } from '../support/wait.js';
 
 const HOST = 'Host: contacts.test\r\n';
 const CLOSE = 'Connection: close\r\n';
+const WAITING_FOR_A_LOCK = `SELECT FROM pg_locks WHERE NOT granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
 
 function told({ status, headers, body }: RawAnswer) {
   const { ok, error } = JSON.parse(body) as { ok: boolean; error: { code: string; request_id: string } };
@@ -130,6 +132,36 @@ describe('too many connections', () => {
   });
 });
 
+test('a process that is kept from its work runs fewer requests at once, and refuses none for it', async () => {
+  const service = await TestService.start({
+    DATABASE_POOL_SIZE: '40',
+    DATABASE_POOL_WAIT_MS: '60000',
+    DATABASE_TIMEOUT_MS: '60000',
+    HTTP_MAX_REQUESTS: '64',
+  });
+  const searches = () => Array.from({ length: 30 }, () => service.api.get('/api/contacts?search=smith'));
+  // Opens the connections.
+  await Promise.all(searches());
+  const direct = new pg.Client({ connectionString: service.databaseUrl });
+  await direct.connect();
+  const running = async (): Promise<number | null> => (await direct.query(WAITING_FOR_A_LOCK)).rowCount;
+  const busy = setInterval(() => {
+    for (const end = performance.now() + 50; performance.now() < end;);
+  }, 20);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await direct.query('BEGIN; LOCK TABLE contact_search');
+  const settled = Promise.all(searches());
+  await waitUntil(async () => (await running()) === 16);
+  expect((await sendRaw(service.url, `GET /health/live HTTP/1.1\r\n${HOST}${CLOSE}\r\n`)).status).toBe(200);
+  expect(await running()).toBe(16);
+  clearInterval(busy);
+  await waitUntil(async () => (await running()) === 30);
+  await direct.query('COMMIT');
+  expect(new Set((await settled).map(({ status }) => status))).toEqual(new Set([200]));
+  await direct.end();
+  await service.stop();
+});
+
 describe('too many requests at once', () => {
   const REQUESTS = 4;
   let service: TestService;
@@ -151,10 +183,7 @@ describe('too many requests at once', () => {
     await direct.query('BEGIN; LOCK TABLE contact_search');
     const all = requests.map((request) => request());
     await waitUntil(async () => {
-      const { rowCount } = await direct.query(
-        `SELECT FROM pg_locks WHERE NOT granted
-           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-      );
+      const { rowCount } = await direct.query(WAITING_FOR_A_LOCK);
       return rowCount === requests.length;
     });
     return all;
