@@ -52,6 +52,12 @@ export default {
       { path: '^src/', pathNot: '^src/(audit|auth|common|config)/' },
     ),
     forbid(
+      'retention-knows-no-feature',
+      'It goes by tables and their age alone.',
+      { path: '^src/retention/' },
+      { path: '^src/', pathNot: '^src/(retention|common|config)/' },
+    ),
+    forbid(
       'mail-knows-no-feature',
       'What a mail says is the business of whoever sends it.',
       { path: '^src/mail/' },

@@ -22,7 +22,9 @@ Measures the built service and two baselines on one database, operation by opera
 Instead of the comparison with the baselines:
   --writes            64 writers at once, with and without the triggers that keep counts and search documents
   --soak <minutes>    mixed load on the service, and what becomes of its memory
+  --overload <times>  so many times as many requests as the service answers at its peak, and what it makes of them
   --physical          the service's own statements under pgbench, where that is installed
+  --sizes             what tables and indexes take on disk, per million contacts
   --migration         the migrations that add the log of changes, on a full table in use: how long anybody waits
 
 The database is made on the server of DATABASE_URL, by a role that may create databases, as contacts_bench_<n>;
@@ -38,6 +40,7 @@ const OPTIONS = {
   fresh: { type: 'boolean' },
   writes: { type: 'boolean' },
   physical: { type: 'boolean' },
+  sizes: { type: 'boolean' },
   migration: { type: 'boolean' },
   contacts: { type: 'string' },
   operations: { type: 'string' },
@@ -48,10 +51,11 @@ const OPTIONS = {
   chart: { type: 'string' },
   compare: { type: 'string' },
   soak: { type: 'string' },
+  overload: { type: 'string' },
 } as const;
 
 /** Instead of the comparison. */
-const MODES = ['writes', 'soak', 'physical', 'migration'] as const;
+const MODES = ['writes', 'soak', 'overload', 'physical', 'sizes', 'migration'] as const;
 
 export interface Options {
   help: boolean;
@@ -67,6 +71,7 @@ export interface Options {
   compare?: string;
   mode: 'compare' | (typeof MODES)[number];
   soakMinutes: number;
+  overloadFactor: number;
 }
 
 /** What the words of a command line ask for cannot be done. */
@@ -94,6 +99,7 @@ export function readOptions(args: string[]): Options {
     compare: values.compare,
     mode: modes[0] ?? 'compare',
     soakMinutes: whole('soak', values.soak ?? '10', 1, 24 * 60),
+    overloadFactor: whole('overload', values.overload ?? '5', 1, 100),
   };
 }
 

@@ -11,12 +11,14 @@ import { measureAll, tidyUp } from './measure.ts';
 import { measureMigration } from './migration.ts';
 import { OPERATIONS } from './operations.ts';
 import { type Options, USAGE, UsageError, readOptions } from './options.ts';
+import { overload } from './overload.ts';
 import { comparePhysical } from './physical.ts';
 import { Progress, group } from './progress.ts';
 import { comparison, readResults, table } from './report.ts';
 import { type Results, summarize } from './results.ts';
 import { chooseSamples } from './samples.ts';
 import { SERVER_NAMES, type Server, createKey, startServer } from './servers.ts';
+import { tellSizes } from './sizes.ts';
 import { soak } from './soak.ts';
 import { compareWrites } from './writes.ts';
 
@@ -59,6 +61,7 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
   await client.connect();
   undo.push(() => client.end());
   await tidyUp(client); // what an interrupted run left
+  if (options.mode === 'sizes') return tellSizes(client, options);
 
   const key = await createKey(url);
   const start = async (name: Server['name'], databaseUrl = url): Promise<Server> => {
@@ -68,7 +71,7 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
   };
   if (options.mode === 'writes') return compareWrites({ client, url, start, options }, progress);
   if (options.mode === 'soak') return soak({ client, start, options }, progress);
-
+  if (options.mode === 'overload') return overload({ client, start, options }, progress);
   if (options.mode === 'physical') return comparePhysical({ client, url, start, options }, progress);
 
   const servers = await allOrNone(SERVER_NAMES.map((name) => start(name)));

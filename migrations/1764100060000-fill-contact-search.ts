@@ -4,11 +4,6 @@ import type { Migration } from '../src/database/migration.ts';
 export const migration: Migration = {
   withoutTransaction: 'a full table is read in batches, and its indexes are built CONCURRENTLY',
   up: [
-    // A date that comes after every date, or before, is in no hour that could be counted.
-    `ALTER TABLE contact DROP CONSTRAINT IF EXISTS contact_created_at_ck,
-       ADD CONSTRAINT contact_created_at_ck CHECK (isfinite(created_at)) NOT VALID`,
-    `ALTER TABLE contact VALIDATE CONSTRAINT contact_created_at_ck`,
-
     // Oldest first, so that the table lies in the list's order. What a writer made or changed meanwhile is newer and
     // stays. The lock keeps a contact from being deleted between being read and having its document written.
     {
@@ -52,6 +47,5 @@ export const migration: Migration = {
     `DROP FUNCTION IF EXISTS search_short_terms(text)`,
     `DROP INDEX CONCURRENTLY IF EXISTS contact_search_document_ix`,
     `TRUNCATE contact_search`,
-    `ALTER TABLE contact DROP CONSTRAINT IF EXISTS contact_created_at_ck`,
   ],
 };

@@ -1,9 +1,10 @@
 // The one place that says how the database is reached: Nest, the command line and the tests all use it.
 import pg from 'pg';
-import type { DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
 import { ObservedPool } from './common/observed-pg.js';
 import { Company } from './companies/company.entity.js';
+import { ApiError } from './common/errors.js';
 import type { Env } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
 import { PortalIdentity } from './portal/portal-identity.entity.js';
@@ -16,7 +17,10 @@ const GRACE = 500;
 /** A client of pg, with what pg has no public name for. */
 type Client = pg.Client & { _activeQuery: object | null; connection: pg.Connection };
 
+type Connected = Parameters<pg.Pool['connect']>[0];
+
 /**
+ * Lets nobody wait behind too many others: whoever came last would wait longest, and hold up what needs no connection.
  * Drops a connection that comes back with its query unanswered: all that followed would wait behind that. And with a
  * lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
  */
@@ -37,6 +41,17 @@ class ImpatientPool extends ObservedPool {
     });
   }
 
+  override connect(): Promise<pg.PoolClient>;
+  override connect(connected: Connected): void;
+  override connect(connected?: Connected): Promise<pg.PoolClient> | void {
+    const { maxWaiting = Infinity } = this.options as { maxWaiting?: number };
+    if (this.waitingCount >= maxWaiting) {
+      const refusal = new ApiError('overloaded');
+      return connected ? connected(refusal, undefined, () => undefined) : Promise.reject(refusal);
+    }
+    return connected ? super.connect(connected) : super.connect();
+  }
+
   private dropUnused(): void {
     for (const client of this.unused) {
       // By the error the pool learns of it at once; from a silent server no end would ever come.
@@ -54,7 +69,12 @@ export const entities = [Company, Contact, ApiKey, SigningKey, PortalSession, Po
  */
 export function dataSourceOptions(
   env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> &
-    Partial<Pick<Env, 'DATABASE_TIMEOUT_MS' | 'DATABASE_DIRECT_URL'>>,
+    Partial<
+      Pick<
+        Env,
+        'DATABASE_TIMEOUT_MS' | 'DATABASE_DIRECT_URL' | 'DATABASE_POOL_WAIT_MS' | 'DATABASE_POOL_QUEUE'
+      >
+    >,
 ): DataSourceOptions {
   const timeout = env.DATABASE_TIMEOUT_MS;
   return {
@@ -64,11 +84,13 @@ export function dataSourceOptions(
     synchronize: false,
     poolSize: env.DATABASE_POOL_SIZE,
     applicationName: 'contacts',
-    connectTimeoutMS: timeout ?? 5_000,
+    // For a new connection as well as for one that others have.
+    connectTimeoutMS: Math.min(timeout ?? 5_000, env.DATABASE_POOL_WAIT_MS ?? Infinity),
     driver: { ...pg, Pool: ImpatientPool },
     // The server cancels a slow query; should it not even do that, the connection is lost.
     extra: {
       idleTimeoutMillis: 30_000,
+      maxWaiting: env.DATABASE_POOL_QUEUE,
       // A pooler in transaction mode refuses these at start-up: there the role sets them (ALTER ROLE … SET).
       ...(!env.DATABASE_DIRECT_URL && {
         statement_timeout: timeout,
@@ -78,4 +100,10 @@ export function dataSourceOptions(
       query_timeout: timeout && timeout + GRACE,
     },
   };
+}
+
+/** The replica to read from, not yet connected; null when there is none. */
+export function replicaOf(env: Env): DataSource | null {
+  const { DATABASE_REPLICA_URL: url } = env;
+  return url ? new DataSource(dataSourceOptions({ ...env, DATABASE_URL: url })) : null;
 }

@@ -77,6 +77,28 @@ test('measures three servers that agree, and leaves the data as it was', async (
   expect(await countContacts()).toBe(CONTACTS);
 }, 120_000);
 
+test('tells what tables and indexes take on disk', async () => {
+  const { code, stdout } = await run('npm', [
+    'run',
+    '--silent',
+    'bench',
+    '--',
+    '--sizes',
+    '--json',
+    '-',
+    '--contacts',
+    String(CONTACTS),
+  ]);
+  expect(code).toBe(0);
+  const { sizes } = JSON.parse(stdout) as { sizes: { table: string; index: string | null; bytes: number }[] };
+  const bytesOf = (table: string, index: string | null): number | undefined =>
+    sizes.find((size) => size.table === table && size.index === index)?.bytes;
+  // 200 bytes or more each, with the columns that every contact has.
+  expect(bytesOf('contact', null)).toBeGreaterThan(CONTACTS * 200);
+  expect(bytesOf('contact_search', 'contact_search_document_ix')).toBeGreaterThan(CONTACTS * 10);
+  expect(sizes.filter(({ index }) => index?.startsWith('bench_'))).toEqual([]);
+}, 120_000);
+
 test('migrates a table in use, goes on after the run was killed, and undoes it all', async () => {
   // More than one batch before the third at which the first run is killed.
   const size = ['--contacts', '20000', '--seconds', '1'];
@@ -113,6 +135,28 @@ test('migrates a table in use, goes on after the run was killed, and undoes it a
   expect(await onServer(`SELECT FROM pg_database WHERE datname = 'contacts_bench_migration_20000'`)).toEqual(
     [],
   );
+}, 120_000);
+
+test('overloads the service, which answers some and refuses the rest', async () => {
+  const size = ['--contacts', String(CONTACTS), '--seconds', '1', '--warm-up', '0'];
+  const { code, stdout, stderr } = await run('npm', [
+    'run',
+    '--silent',
+    'bench',
+    '--',
+    '--overload',
+    '20',
+    '--json',
+    '-',
+    ...size,
+  ]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('20 times as many') });
+  const rates = { perSecond: expect.any(Number), p50: expect.any(Number), p99: expect.any(Number) };
+  const result = JSON.parse(stdout);
+  expect(result).toMatchObject({ contacts: CONTACTS, good: rates, refused: rates, failed: 0 });
+  expect(result.offered).toBeCloseTo(result.peak * 20);
+  for (const { perSecond } of [result.good, result.refused]) expect(perSecond).toBeGreaterThan(0);
+  expect(await countContacts()).toBe(CONTACTS);
 }, 120_000);
 
 test.each([

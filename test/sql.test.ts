@@ -164,6 +164,7 @@ describe('API keys and portal callers', () => {
         scopes: ['contacts:read'],
         allowed_cidrs: null,
         expires_at: null,
+        rate_limit: 600,
       },
       db(),
     );
@@ -172,6 +173,7 @@ describe('API keys and portal callers', () => {
     ['findById', () => keys().findById(id)],
     ['insert', insert],
     ['rotate', () => keys().rotate(id, hash, 60, ['contacts:read'], db())],
+    ['limit', () => keys().limit(id, 60, db())],
     ['revoke', () => keys().revoke(id, db())],
     ['touch', () => keys().touch([id])],
     [

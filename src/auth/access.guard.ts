@@ -1,7 +1,8 @@
 // The one guard on every route: finds out who is calling, then whether the route lets them in.
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { tokenOf } from '../common/consistency-token.js';
 import { ApiError } from '../common/errors.js';
 import { authenticationFailed } from '../common/signals.js';
 import { ACCESS, type RouteAccess } from './access.decorator.js';
@@ -10,6 +11,7 @@ import { ApiKeyBearerStrategy, ApiKeyStrategy, bearerToken } from './api-key.str
 import type { Caller } from './caller.js';
 import type { AuthenticatedRequest } from './current-caller.decorator.js';
 import { JwtStrategy } from './jwt.strategy.js';
+import { RateLimits } from './rate-limits.js';
 import { OriginCheck, SESSION_COOKIE } from './session-cookie.js';
 
 /** What a passport strategy is to whoever runs it. */
@@ -25,6 +27,7 @@ export class AccessGuard implements CanActivate {
     private readonly keyInHeader: ApiKeyStrategy,
     private readonly keyAsBearer: ApiKeyBearerStrategy,
     private readonly jwt: JwtStrategy,
+    private readonly limits: RateLimits,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -32,7 +35,8 @@ export class AccessGuard implements CanActivate {
     if (access === 'public') return true;
     if (!access)
       throw new ApiError('forbidden', { message: 'This route declares no access, so nobody has it.' });
-    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<AuthenticatedRequest>();
     const strategy = this.strategyFor(request);
     // A browser sends cookies on its own, even for another site's page: only then the origin matters.
     const { headers, cookies } = request;
@@ -40,7 +44,12 @@ export class AccessGuard implements CanActivate {
       bearerToken(headers.authorization) === undefined && cookies[SESSION_COOKIE] !== undefined;
     if (byCookie) this.origins.require(request);
     const caller = await authenticate(strategy, request);
-    request.user = { ...caller, origin: { address: request.ip, requestId: request.id } };
+    request.user = {
+      ...caller,
+      origin: { address: request.ip, requestId: request.id },
+      seen: tokenOf(request),
+    };
+    await this.limits.count(caller, http.getResponse<FastifyReply>());
     requireAccess(access, request.user);
     return true;
   }

@@ -7,6 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { Client } from 'pg';
+import { closing } from '../common/closing.js';
 
 /** Connection string of a direct session (not through a transaction pooler), for LISTEN. */
 export const LISTEN_URL = Symbol('LISTEN_URL');
@@ -48,7 +49,7 @@ export class ApiKeyChanges implements OnApplicationBootstrap, OnApplicationShutd
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.client?.end().catch(() => undefined);
+    await closing('the listener for keys', async () => this.client?.end().catch(() => undefined));
   }
 
   private async connect(): Promise<void> {

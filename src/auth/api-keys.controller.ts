@@ -1,10 +1,18 @@
 // The routes of API keys.
-import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, Patch, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AnswersCreated, AnswersOk } from '../common/api-docs.js';
 import { type Ok, ok } from '../common/page.js';
 import { Access } from './access.decorator.js';
-import { ApiKeyList, CreateApiKeyDto, IssuedApiKey, RevokedApiKey, RotateApiKeyDto } from './api-key.dto.js';
+import {
+  ApiKeyList,
+  ApiKeyView,
+  CreateApiKeyDto,
+  IssuedApiKey,
+  PatchApiKeyDto,
+  RevokedApiKey,
+  RotateApiKeyDto,
+} from './api-key.dto.js';
 import { ApiKeysService } from './api-keys.service.js';
 import type { KeyCaller } from './caller.js';
 import { CurrentCaller } from './current-caller.decorator.js';
@@ -41,6 +49,17 @@ export class ApiKeysController {
     @Body() dto: RotateApiKeyDto,
   ): Promise<Ok<IssuedApiKey>> {
     return ok(await this.keys.rotate(caller, id, dto));
+  }
+
+  @Patch(':id')
+  @Access({ key: 'keys:manage' })
+  @AnswersOk('Change how often an API key may be used', ApiKeyView, ['not_found'])
+  async patch(
+    @CurrentCaller() caller: KeyCaller,
+    @Param('id') id: string,
+    @Body() dto: PatchApiKeyDto,
+  ): Promise<Ok<ApiKeyView>> {
+    return ok(await this.keys.patch(caller, id, dto));
   }
 
   @Delete(':id')

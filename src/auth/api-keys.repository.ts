@@ -7,7 +7,7 @@ import type { Scope } from './caller.js';
 
 export type NewApiKey = Pick<
   ApiKey,
-  'id' | 'name' | 'secret_hash' | 'scopes' | 'allowed_cidrs' | 'expires_at'
+  'id' | 'name' | 'secret_hash' | 'scopes' | 'allowed_cidrs' | 'expires_at' | 'rate_limit'
 >;
 
 @Injectable()
@@ -54,6 +54,16 @@ export class ApiKeysRepository {
        WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND scopes <@ $4::text[]
        RETURNING *`,
       [id, secretHash, overlapSeconds, within],
+    );
+  }
+
+  /** Sets how many requests a minute a live key may make; null when there is no such key. */
+  limit(id: string, rateLimit: number | null, db: Queryable): Promise<ApiKey | null> {
+    return change(
+      db,
+      `UPDATE api_key SET rate_limit = $2
+       WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) RETURNING *`,
+      [id, rateLimit],
     );
   }
 

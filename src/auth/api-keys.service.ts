@@ -7,6 +7,7 @@ import {
   type CreateApiKeyDto,
   DEFAULT_OVERLAP,
   type IssuedApiKey,
+  type PatchApiKeyDto,
   type RevokedApiKey,
   type RotateApiKeyDto,
   viewOf,
@@ -44,6 +45,7 @@ export class ApiKeysService {
         scopes: dto.scopes,
         allowed_cidrs: dto.allowed_cidrs ?? null,
         expires_at: dto.expires_at ? new Date(dto.expires_at) : null,
+        rate_limit: dto.rate_limit ?? null,
       });
       // An id drawn twice is simply drawn again.
       if (stored) return { ...viewOf(stored), key: formatApiKey({ id: stored.id, secret }) };
@@ -69,6 +71,19 @@ export class ApiKeysService {
     throw new ApiError('insufficient_scope', {
       message: `The key has scopes this one lacks: ${beyond.join(', ')}.`,
     });
+  }
+
+  /**
+   * Changes how often a key may be used, everywhere within a second.
+   * @throws ApiError 404 for a key that is not there or has ended.
+   */
+  async patch(caller: KeyCaller, id: string, { rate_limit }: PatchApiKeyDto): Promise<ApiKeyView> {
+    const limited = await this.keys.transaction(async (db) => {
+      const key = await this.keys.limit(id, rate_limit, db);
+      if (key) await this.audit.within(db).recordBy(caller, 'key_limited', id, { rate_limit });
+      return key;
+    });
+    return limited ? viewOf(limited) : notFound(id);
   }
 
   /** @throws ApiError 404 for a key that is not there or was revoked before. */

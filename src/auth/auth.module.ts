@@ -14,6 +14,9 @@ import { AuditLog } from './audit-log.js';
 import { JWT_SETTINGS, type JwtSettings, JwtStrategy } from './jwt.strategy.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
 import { ALLOWED_ORIGINS, OriginCheck } from './session-cookie.js';
+import { RateLimits } from './rate-limits.js';
+import { RateLimitsRepository } from './rate-limits.repository.js';
+import { SharedBuckets } from './shared-buckets.js';
 import { VerificationKeys } from './verification-keys.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
@@ -48,6 +51,9 @@ import { VerifiedTokens } from './verified-tokens.js';
     },
     { provide: ALLOWED_ORIGINS, inject: [ENV], useFactory: allowedOrigins },
     OriginCheck,
+    RateLimits,
+    RateLimitsRepository,
+    SharedBuckets,
     VerificationKeys,
     VerifiedTokens,
   ],

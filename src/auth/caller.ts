@@ -25,7 +25,11 @@ export interface KeyCaller {
   readonly kind: 'key';
   readonly keyId: string;
   readonly scopes: readonly Scope[];
+  /** Requests a minute, 0 for any number; the default for null. */
+  readonly rateLimit?: number | null;
   readonly origin?: Origin;
+  /** The consistency token that came with the request: what this caller has to see. */
+  readonly seen?: string;
 }
 
 /** A contact signed in to the portal: sees its own company's people, or only itself without a company. */
@@ -36,6 +40,7 @@ export interface PortalCaller {
   readonly companyId: string | null;
   readonly role: PortalRole;
   readonly origin?: Origin;
+  readonly seen?: string;
 }
 
 export type Caller = KeyCaller | PortalCaller;

@@ -3,6 +3,7 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
+import { closing } from './closing.js';
 import { ApiError } from './errors.js';
 import { Lane, failedWithItsLane } from './lane.js';
 import type { Queryable } from './sql.js';
@@ -36,7 +37,9 @@ export class Reads implements Queryable, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all(this.lanes.map((lane) => lane.close()));
+    await closing('the connections for short reads', () =>
+      Promise.all(this.lanes.map((lane) => lane.close())),
+    );
   }
 
   /** The rows of a statement that changes nothing, prepared by its text. */

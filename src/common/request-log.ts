@@ -30,6 +30,9 @@ function logRequest(exchange: Exchange, caller?: string): void {
     ms: Math.round(reply.elapsedTime * 10) / 10,
     caller,
   };
-  logger.log({ reqId: request.id, ...ending, traceId }, 'request completed');
+  const line = { reqId: request.id, ...ending, traceId };
+  // Balancers ask every second whether we are well.
+  if (ending.route?.startsWith('/health/')) logger.debug(line, 'request completed');
+  else logger.log(line, 'request completed');
   requestEnded.tell({ exchange, ending });
 }

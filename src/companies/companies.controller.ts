@@ -6,7 +6,14 @@ import { Access } from '../auth/access.decorator.js';
 import type { Caller, KeyCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { QueryForCaller } from '../auth/input-for-caller.decorator.js';
-import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
+import {
+  AnswersCreated,
+  AnswersOk,
+  AnswersPage,
+  ConsistencyHeader,
+  EtagHeaders,
+  IfMatchHeader,
+} from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
 import type { JsonText } from '../common/json-text.js';
 import { type Ok, ok } from '../common/page.js';
@@ -29,6 +36,7 @@ export class CompaniesController {
 
   @Get()
   @Access({ key: 'companies:read', portal: true })
+  @ConsistencyHeader()
   @AnswersPage('List companies by name; a portal user has its own', [CompanyItem, PortalCompany])
   async list(
     @CurrentCaller() caller: Caller,
@@ -40,6 +48,7 @@ export class CompaniesController {
   @Get(':id')
   @Access({ key: 'companies:read', portal: true })
   @EtagHeaders()
+  @ConsistencyHeader()
   @AnswersOk('Read a company', [CompanyDetail, PortalCompany], ['not_found'])
   async get(
     @CurrentCaller() caller: Caller,

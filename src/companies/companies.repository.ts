@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { Caller, KeyCaller } from '../auth/caller.js';
 import type { JsonText } from '../common/json-text.js';
 import { listPage } from '../common/list.js';
+import { Servers } from '../common/servers.js';
 import {
   Params,
   type Queryable,
@@ -49,10 +50,17 @@ const DETAIL: Record<keyof CompanyDetail, string> = {
 
 @Injectable()
 export class CompaniesRepository {
-  constructor(private readonly db: DataSource) {}
+  constructor(
+    private readonly db: DataSource,
+    private readonly servers: Servers,
+  ) {}
 
   /** One page of the companies the caller sees, of those that pass the query's filters. */
-  async list(caller: Caller, query: CompanyQuery): Promise<JsonText> {
+  list(caller: Caller, query: CompanyQuery): Promise<JsonText> {
+    return this.servers.read(caller, ({ planned }) => this.listOn(caller, query, planned));
+  }
+
+  private async listOn(caller: Caller, query: CompanyQuery, db: Queryable): Promise<JsonText> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
     const { page, limit } = query;
@@ -67,7 +75,7 @@ export class CompaniesRepository {
       limit,
       total: 'counted' as const,
     };
-    return (await listPage(this.db, request, params)).page;
+    return (await listPage(db, request, params)).page;
   }
 
   /** The company with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */
@@ -84,6 +92,11 @@ export class CompaniesRepository {
       params.values,
     );
     return rows[0]?.company ?? null;
+  }
+
+  /** The company with the fields the caller sees, or null, to be shown and not to be decided by. */
+  show(caller: Caller, id: string): Promise<CompanyDetail | PortalCompany | null> {
+    return this.servers.read(caller, ({ planned }) => this.findById(caller, id, { db: planned }));
   }
 
   /** Inserts a company, which no portal user may; null when the id is taken already. */

@@ -29,7 +29,7 @@ export class CompaniesService {
 
   /** @throws ApiError 404 when there is no such company for the caller. */
   async get(caller: Caller, id: string): Promise<CompanyDetail | PortalCompany> {
-    return found(await this.companies.findById(caller, id), 'company', id);
+    return found(await this.companies.show(caller, id), 'company', id);
   }
 
   create(caller: KeyCaller, dto: CreateCompanyDto): Promise<CreatedCompany> {

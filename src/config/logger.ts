@@ -1,7 +1,7 @@
 // How lines are logged: JSON in production, readable on a terminal; never a secret, never personal data.
 import { createRequire } from 'node:module';
 import type { Params } from 'nestjs-pino';
-import { destination } from 'pino';
+import { type Logger, destination, pino } from 'pino';
 import type { Env } from './env.js';
 import { describeError, scrub } from './redact.js';
 
@@ -26,6 +26,12 @@ export function loggerOptions(env: Env): Params {
     // Its middleware never sees a request under Fastify: request-log.ts writes the line per request instead.
     forRoutes: [],
   };
+}
+
+/** Writes the same lines before there is an application. */
+export function startLogger(env: Env): Logger {
+  const { pinoHttp } = loggerOptions(env);
+  return Array.isArray(pinoHttp) ? pino(...pinoHttp) : pino(pinoHttp);
 }
 
 /** It is a development dependency: without it, lines stay JSON. */

@@ -6,6 +6,7 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
+import { closing } from '../common/closing.js';
 import { UnhurriedConnection } from '../common/unhurried.js';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
@@ -52,8 +53,10 @@ export class ContactCounts implements OnApplicationBootstrap, OnApplicationShutd
   async onApplicationShutdown(): Promise<void> {
     this.isStopped = true;
     clearTimeout(this.timer);
-    await this.folding;
-    await this.connection.end();
+    await closing('the counts', async () => {
+      await this.folding;
+      await this.connection.end();
+    });
   }
 
   /** Every process tries; the database lets one at a time. */

@@ -6,7 +6,14 @@ import { Access } from '../auth/access.decorator.js';
 import type { Caller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { BodyForCaller, QueryForCaller } from '../auth/input-for-caller.decorator.js';
-import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
+import {
+  AnswersCreated,
+  AnswersOk,
+  AnswersPage,
+  ConsistencyHeader,
+  EtagHeaders,
+  IfMatchHeader,
+} from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
 import type { JsonText } from '../common/json-text.js';
 import { type Ok, ok } from '../common/page.js';
@@ -31,6 +38,7 @@ export class ContactsController {
 
   @Get()
   @Access({ key: 'contacts:read', portal: true })
+  @ConsistencyHeader()
   @AnswersPage('List contacts, newest first', ContactItem, ContactFields)
   async list(
     @CurrentCaller() caller: Caller,
@@ -42,6 +50,7 @@ export class ContactsController {
   @Get(':id')
   @Access({ key: 'contacts:read', portal: true })
   @EtagHeaders()
+  @ConsistencyHeader()
   @AnswersOk('Read a contact', [ContactDetail, PortalContact], ['not_found'])
   async get(
     @CurrentCaller() caller: Caller,

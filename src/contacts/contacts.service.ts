@@ -44,7 +44,7 @@ export class ContactsService {
    * @throws ApiError 404 when there is no such contact for the caller.
    */
   async get(caller: Caller, id: string): Promise<JsonText> {
-    return found(await this.contacts.findById(caller, id), 'contact', id).detail;
+    return found(await this.contacts.show(caller, id), 'contact', id).detail;
   }
 
   /**

@@ -7,6 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { type Job, type JobResult, PgBoss } from 'pg-boss';
+import { closing } from '../common/closing.js';
 import type { Queryable } from '../common/sql.js';
 import { QUEUES, type QueueName } from './install-queues.js';
 
@@ -109,6 +110,6 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.boss.stop({ graceful: true, timeout: 5_000 });
+    await closing('the mail queue', () => this.boss.stop({ graceful: true, timeout: 5_000 }));
   }
 }

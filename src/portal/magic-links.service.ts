@@ -1,6 +1,7 @@
 // Signing in by mail: asks for a link, and opens a session for whoever brings it back.
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.js';
+import { clientNetwork } from '../common/client-network.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
 import { limitHit, signInEnded } from '../common/signals.js';
@@ -13,7 +14,7 @@ import { PortalSettings } from './portal-settings.js';
 import { allowedRedirect } from './redirects.js';
 import { Secrets, hashToken } from './secrets.js';
 import { SessionsService, type SignIn } from './sessions.service.js';
-import { type Visitor, clientNetwork } from './visitor.js';
+import type { Visitor } from './visitor.js';
 
 /** Requests allowed, the same whether anybody has the address or not. */
 const COOLDOWN_SECONDS = 60;
