@@ -5,6 +5,7 @@ import { ApiKey } from './auth/api-key.entity.js';
 import { ObservedPool } from './common/observed-pg.js';
 import { Company } from './companies/company.entity.js';
 import { ApiError } from './common/errors.js';
+import { requestShed } from './common/signals.js';
 import type { Env } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
 import { PortalIdentity } from './portal/portal-identity.entity.js';
@@ -47,6 +48,7 @@ class ImpatientPool extends ObservedPool {
     const { maxWaiting = Infinity } = this.options as { maxWaiting?: number };
     if (this.waitingCount >= maxWaiting) {
       const refusal = new ApiError('overloaded');
+      requestShed.tell({ reason: 'pool_queue' });
       return connected ? connected(refusal, undefined, () => undefined) : Promise.reject(refusal);
     }
     return connected ? super.connect(connected) : super.connect();

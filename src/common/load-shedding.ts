@@ -12,6 +12,7 @@ import type { FastifyHttpOptions } from 'fastify';
 import type { Env } from '../config/env.js';
 import { ApiError, errorBody } from './errors.js';
 import type { Headers } from './security-headers.js';
+import { requestShed } from './signals.js';
 
 /** Connections beyond the limit that are still listened to: to be told so, and for the balancer to ask for our health. */
 const RESERVE = 64;
@@ -87,6 +88,7 @@ export class LoadShedding {
     ]); // prettier-ignore
     response.end(body, 'latin1');
     this.refused += 1;
+    requestShed.tell({ reason: close ? 'connections' : 'requests' });
     this.telling ??= setTimeout(() => this.tell(), TELL_EVERY).unref();
   }
 
