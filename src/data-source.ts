@@ -30,6 +30,9 @@ class ImpatientPool extends ObservedPool {
 
   constructor(options: pg.PoolConfig) {
     super(options);
+    // Whoever uses a connection hears of its end by a failed query; unheard, as in the moment between opening and handing
+    // it on, the event would end the process.
+    this.on('connect', (client) => client.on('error', () => undefined));
     this.on('acquire', (client) => this.unused.delete(client as unknown as Client));
     this.on('remove', (client) => this.unused.delete(client as unknown as Client));
     this.on('release', (error, released) => {
@@ -96,6 +99,8 @@ export function dataSourceOptions(
       // A pooler in transaction mode refuses these at start-up: there the role sets them (ALTER ROLE … SET).
       ...(!env.DATABASE_DIRECT_URL && {
         statement_timeout: timeout,
+        // Of a process whose machine is gone the server hears nothing: its locks end with this.
+        idle_in_transaction_session_timeout: timeout,
         // Compiling a search takes longer than running it, and its estimated cost sets it off on a large table.
         options: '-c jit=off',
       }),

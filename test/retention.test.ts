@@ -44,6 +44,12 @@ const insertSession = (ago: string) =>
     [ago, contact],
   );
 
+const insertWrite = (ago: string) =>
+  portal.service.sql(
+    `INSERT INTO idempotent_write (id, fingerprint, created_at) VALUES (decode(md5($1), 'hex'), '', now() - $1::text::interval)`,
+    [ago],
+  );
+
 const insertEntry = (ago: string) =>
   portal.service.sql(
     `INSERT INTO auth_audit_log (event, actor_kind, request_id, at) VALUES ('sign_in', 'operator', $1, now() - $1::text::interval)`,
@@ -61,11 +67,14 @@ const links = () => column('SELECT id FROM magic_link ORDER BY created_at DESC')
 
 describe('a sweep', () => {
   test('removes what is due by the settings, and nothing that is a minute short of it', async () => {
-    for (const [days, insert] of [['7', insertLinks], ['30', insertSession], ['400', insertEntry]] as const) {
+    const kinds = [['1', insertWrite], ['7', insertLinks], ['30', insertSession], ['400', insertEntry]] as const;
+    for (const [days, insert] of kinds) {
       await insert(`${days} days 1 minute`);
       await insert(`${days} days -1 minutes`);
     }
-    expect(await sweepNow()).toEqual({ magic_link: 1, portal_session: 1, auth_audit_log: 1 });
+    const once = { idempotent_write: 1, magic_link: 1, portal_session: 1, auth_audit_log: 1 };
+    expect(await sweepNow()).toEqual(once);
+    expect(await column('SELECT now() - created_at < $$1 day$$ FROM idempotent_write')).toEqual([true]);
     expect(await links()).toEqual(['ml_7 days -1 minutes 1']);
     expect(await column(`SELECT id FROM portal_session`)).toEqual(['ses_30 days -1 minutes']);
     expect(await column('SELECT DISTINCT session_id FROM refresh_token')).toEqual(['ses_30 days -1 minutes']);
@@ -73,8 +82,8 @@ describe('a sweep', () => {
       '400 days -1 minutes',
     ]);
     const shorter = { MAGIC_LINK_RETENTION_DAYS: '2', SESSION_RETENTION_DAYS: '0', AUDIT_RETENTION_DAYS: '90' };
-    expect(await sweepNow(shorter)).toEqual({ magic_link: 1, portal_session: 1, auth_audit_log: 1 });
-    expect(await sweepNow(shorter)).toEqual({ magic_link: 0, portal_session: 0, auth_audit_log: 0 });
+    expect(await sweepNow(shorter)).toEqual({ ...once, idempotent_write: 0 });
+    expect(Object.values((await sweepNow(shorter)) ?? {})).toEqual([0, 0, 0, 0]);
   }); // prettier-ignore
 
   test.each([
@@ -151,11 +160,17 @@ describe('a sweep', () => {
 describe('the command', () => {
   test('sweeps now, and tells what it removed', async () => {
     await insertLinks('8 days', 2);
-    const expected = 'magic_link: 2 removed\nportal_session: 0 removed\nauth_audit_log: 0 removed\n';
+    const expected =
+      'idempotent_write: 0 removed\nmagic_link: 2 removed\nportal_session: 0 removed\nauth_audit_log: 0 removed\n';
     expect(await cli('sweep')).toEqual({ code: 0, stdout: expected, stderr: '' });
     await insertLinks('8 days');
     const { stdout } = await cli('sweep', '--json');
-    expect(JSON.parse(stdout)).toEqual({ magic_link: 1, portal_session: 0, auth_audit_log: 0 });
+    expect(JSON.parse(stdout)).toEqual({
+      idempotent_write: 0,
+      magic_link: 1,
+      portal_session: 0,
+      auth_audit_log: 0,
+    });
   });
 
   test('says when another process is at it', async () => {
@@ -207,7 +222,11 @@ test('a batch reads by index, and no more than it removes, however full the tabl
     `INSERT INTO auth_audit_log (event, actor_kind, at)
      SELECT 'sign_in', 'visitor', now() - n * interval '10 minutes' FROM generate_series(1, 100000) AS n`,
   );
-  await sql('ANALYZE magic_link, portal_session, refresh_token, auth_audit_log');
+  await sql(
+    `INSERT INTO idempotent_write (id, fingerprint, created_at)
+     SELECT int8send(n), '', now() - n * interval '1 minute' FROM generate_series(1, 100000) AS n`,
+  );
+  await sql('ANALYZE idempotent_write, magic_link, portal_session, refresh_token, auth_audit_log');
   for (const { table, statement, keep, batch } of sweepsOf(loadEnv({}))) {
     // A session of its own, whose counters begin at nothing.
     const session = await Session.open(portal.service.databaseUrl);
@@ -215,7 +234,7 @@ test('a batch reads by index, and no more than it removes, however full the tabl
     const { rows } = await session.client.query<{ removed: number }>(statement, [keep, batch]);
     const visits = await session.client.query<{ relname: string; seq_scan: number; idx_tup_fetch: number }>(
       `SELECT relname, seq_scan::int, idx_tup_fetch::int FROM pg_stat_xact_user_tables
-       WHERE relname = ANY ('{magic_link,portal_session,refresh_token,auth_audit_log}')`,
+       WHERE relname = ANY ('{idempotent_write,magic_link,portal_session,refresh_token,auth_audit_log}')`,
     );
     await session.end('ROLLBACK');
     await session.client.end();

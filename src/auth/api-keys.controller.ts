@@ -15,12 +15,17 @@ import {
 } from './api-key.dto.js';
 import { ApiKeysService } from './api-keys.service.js';
 import type { KeyCaller } from './caller.js';
+import { type Attempt, CurrentAttempt } from './current-attempt.decorator.js';
 import { CurrentCaller } from './current-caller.decorator.js';
+import { IdempotentWritesService } from './idempotent-writes.service.js';
 
 @ApiTags('keys')
 @Controller('api/keys')
 export class ApiKeysController {
-  constructor(private readonly keys: ApiKeysService) {}
+  constructor(
+    private readonly keys: ApiKeysService,
+    private readonly writes: IdempotentWritesService,
+  ) {}
 
   @Get()
   @Access({ key: 'keys:manage' })
@@ -34,8 +39,12 @@ export class ApiKeysController {
   @Header('cache-control', 'no-store')
   @Access({ key: 'keys:manage' })
   @AnswersCreated('Create an API key; its text is shown this once', IssuedApiKey)
-  async create(@CurrentCaller() caller: KeyCaller, @Body() dto: CreateApiKeyDto): Promise<Ok<IssuedApiKey>> {
-    return ok(await this.keys.create(caller, dto));
+  async create(
+    @CurrentCaller() caller: KeyCaller,
+    @Body() dto: CreateApiKeyDto,
+    @CurrentAttempt() attempt: Attempt,
+  ): Promise<Ok<IssuedApiKey>> {
+    return this.writes.once(attempt, async (db) => ({ body: ok(await this.keys.create(caller, dto, db)) }));
   }
 
   @Post(':id/rotate')
@@ -47,8 +56,11 @@ export class ApiKeysController {
     @CurrentCaller() caller: KeyCaller,
     @Param('id') id: string,
     @Body() dto: RotateApiKeyDto,
+    @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<IssuedApiKey>> {
-    return ok(await this.keys.rotate(caller, id, dto));
+    return this.writes.once(attempt, async (db) => ({
+      body: ok(await this.keys.rotate(caller, id, dto, db)),
+    }));
   }
 
   @Patch(':id')

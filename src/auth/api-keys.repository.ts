@@ -1,7 +1,7 @@
 // All SQL on API keys.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Params, type Queryable, insertValues } from '../common/sql.js';
+import { Params, type Queryable, type Transactional, insertValues } from '../common/sql.js';
 import type { ApiKey } from './api-key.entity.js';
 import type { Scope } from './caller.js';
 
@@ -19,8 +19,8 @@ export class ApiKeysRepository {
     return this.db.query<ApiKey[]>('SELECT * FROM api_key ORDER BY created_at DESC, id');
   }
 
-  async findById(id: string): Promise<ApiKey | null> {
-    const rows = await this.db.query<ApiKey[]>('SELECT * FROM api_key WHERE id = $1', [id]);
+  async findById(id: string, db: Queryable = this.db): Promise<ApiKey | null> {
+    const rows = await db.query<ApiKey[]>('SELECT * FROM api_key WHERE id = $1', [id]);
     return rows[0] ?? null;
   }
 
@@ -85,9 +85,9 @@ export class ApiKeysRepository {
     );
   }
 
-  /** Runs `work` in one transaction. */
-  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return this.db.transaction((manager) => work(manager));
+  /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
+  transaction<T>(work: (db: Queryable) => Promise<T>, db: Transactional = this.db): Promise<T> {
+    return db.transaction(work);
   }
 }
 

@@ -11,6 +11,8 @@ import { ApiKeysController } from './api-keys.controller.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { AuditLog } from './audit-log.js';
+import { IdempotentWritesRepository } from './idempotent-writes.repository.js';
+import { IdempotentWritesService } from './idempotent-writes.service.js';
 import { JWT_SETTINGS, type JwtSettings, JwtStrategy } from './jwt.strategy.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
 import { ALLOWED_ORIGINS, OriginCheck } from './session-cookie.js';
@@ -27,6 +29,8 @@ import { VerifiedTokens } from './verified-tokens.js';
     ApiKeysRepository,
     ApiKeyVerifier,
     AuditLog,
+    IdempotentWritesService,
+    IdempotentWritesRepository,
     ApiKeyChanges,
     ApiKeyStrategy,
     ApiKeyBearerStrategy,
@@ -57,6 +61,6 @@ import { VerifiedTokens } from './verified-tokens.js';
     VerificationKeys,
     VerifiedTokens,
   ],
-  exports: [ApiKeysService, AuditLog, OriginCheck],
+  exports: [ApiKeysService, AuditLog, IdempotentWritesService, OriginCheck],
 })
 export class AuthModule {}

@@ -45,5 +45,10 @@ export interface PortalCaller {
 
 export type Caller = KeyCaller | PortalCaller;
 
+/** Whether the caller may read what `scope` names; of portal users only rows and fields are kept back. */
+export function mayRead(caller: Caller, scope: Scope): boolean {
+  return caller.kind === 'portal' || caller.scopes.includes(scope);
+}
+
 /** The command line acts with every scope. */
 export const OPERATOR: KeyCaller = { kind: 'key', keyId: 'operator', scopes: SCOPES };

@@ -233,7 +233,7 @@ export function IfMatchHeader(): MethodDecorator {
   return ApiHeader({
     name: 'If-Match',
     required: false,
-    description: 'An ETag: 412 when something has changed since.',
+    description: 'An ETag: 412 when something has changed since; details name the fields.',
   });
 }
 

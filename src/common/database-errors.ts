@@ -10,10 +10,10 @@ const CONSTRAINTS: Record<string, () => ApiError> = {
 };
 
 /** SQLSTATE classes and codes that mean "not now": connection, resources, shutdown, read-only after a failover. */
-const UNAVAILABLE = /^(08|53|57P|57014|25006|55P03|40001|40P01)/;
-/** The same from the socket or from pg itself, which reports them without an SQLSTATE. */
+const UNAVAILABLE = /^(08|53|57P|57014|25006|25P03|55P03|40001|40P01)/;
+/** The same from the socket, from pg or from TypeORM (a transaction whose connection broke), without an SQLSTATE. */
 const CONNECTION =
-  /ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|Connection terminated|timeout exceeded|read timeout|not queryable|Client was closed|Driver not Connected/i;
+  /ECONN|EPIPE|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|Connection terminated|timeout exceeded|read timeout|not queryable|Client was closed|Driver not Connected|already released/i;
 
 interface PgFault {
   code?: string;

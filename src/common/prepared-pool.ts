@@ -28,14 +28,12 @@ export class PreparedPool implements Queryable {
     // Not pool.query(), which gives up the connection of every refused statement.
     const client = await ((this.source.driver as PostgresDriver).master as Pool).connect();
     let isLost = false;
-    client.on('error', ignore);
     try {
       return (await client.query({ name: this.nameOf(text), text, values })).rows as Rows;
     } catch (error) {
       isLost = !(error instanceof DatabaseError);
       throw error;
     } finally {
-      client.off('error', ignore);
       client.release(isLost);
     }
   }
@@ -48,6 +46,3 @@ export class PreparedPool implements Queryable {
     return name;
   }
 }
-
-/** What is running hears of a lost connection by itself; unheard, the event would end the process. */
-const ignore = (): void => undefined;

@@ -8,6 +8,7 @@ import { Servers } from '../common/servers.js';
 import {
   Params,
   type Queryable,
+  type Transactional,
   assignments,
   insertValues,
   isoTimestamp,
@@ -103,9 +104,10 @@ export class CompaniesRepository {
   async insert(
     _caller: KeyCaller,
     company: Partial<Company> & { id: string },
+    db: Queryable = this.db,
   ): Promise<CreatedCompany | null> {
     const params = new Params();
-    const rows = await this.db.query<CreatedCompany[]>(
+    const rows = await db.query<CreatedCompany[]>(
       `INSERT INTO company ${insertValues(company, params)} ON CONFLICT (id) DO NOTHING RETURNING id, name`,
       params.values,
     );
@@ -127,9 +129,9 @@ export class CompaniesRepository {
     return (await db.query<{ id: string }[]>(statement, params.values))[0] ?? null;
   }
 
-  /** Runs `work` in one transaction. */
-  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return this.db.transaction((manager) => work(manager));
+  /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
+  transaction<T>(work: (db: Queryable) => Promise<T>, db: Transactional = this.db): Promise<T> {
+    return db.transaction(work);
   }
 }
 

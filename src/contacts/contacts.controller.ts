@@ -4,7 +4,9 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../auth/access.decorator.js';
 import type { Caller } from '../auth/caller.js';
+import { type Attempt, CurrentAttempt } from '../auth/current-attempt.decorator.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { IdempotentWritesService } from '../auth/idempotent-writes.service.js';
 import { BodyForCaller, QueryForCaller } from '../auth/input-for-caller.decorator.js';
 import {
   AnswersCreated,
@@ -34,7 +36,10 @@ import { ContactsService } from './contacts.service.js';
 @ApiTags('contacts')
 @Controller('api/contacts')
 export class ContactsController {
-  constructor(private readonly contacts: ContactsService) {}
+  constructor(
+    private readonly contacts: ContactsService,
+    private readonly writes: IdempotentWritesService,
+  ) {}
 
   @Get()
   @Access({ key: 'contacts:read', portal: true })
@@ -74,11 +79,12 @@ export class ContactsController {
   async create(
     @CurrentCaller() caller: Caller,
     @BodyForCaller(CreateContactDto, bodyRules) dto: CreateContactDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
+    @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<CreatedContact>> {
-    const created = await this.contacts.create(caller, dto);
-    void reply.header('location', `/api/contacts/${created.id}`);
-    return ok(created);
+    return this.writes.once(attempt, async (db) => {
+      const created = await this.contacts.create(caller, dto, db);
+      return { body: ok(created), location: `/api/contacts/${created.id}` };
+    });
   }
 
   @Patch(':id')
@@ -98,7 +104,10 @@ export class ContactsController {
     @Param('id') id: string,
     @BodyForCaller(PatchContactDto, bodyRules) dto: PatchContactDto,
     @Headers('if-match') ifMatch: string | undefined,
+    @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<UpdatedContact>> {
-    return ok(await this.contacts.patch(caller, id, dto, ifMatch));
+    return this.writes.once(attempt, async (db) => ({
+      body: ok(await this.contacts.patch(caller, id, dto, ifMatch, db)),
+    }));
   }
 }

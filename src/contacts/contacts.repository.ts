@@ -8,7 +8,7 @@ import { listPage } from '../common/list.js';
 import { PreparedPool } from '../common/prepared-pool.js';
 import { Reads } from '../common/reads.js';
 import { type Server, Servers } from '../common/servers.js';
-import { Params, type Queryable, assignments, insertValues } from '../common/sql.js';
+import { Params, type Queryable, type Transactional, assignments, insertValues } from '../common/sql.js';
 import { Products } from '../config/products.js';
 import type { CreatedContact, PortalAccess } from './contact.dto.js';
 import type { Contact } from './contact.entity.js';
@@ -153,13 +153,10 @@ export class ContactsRepository {
   }
 
   /** The id of the contact with this canonical e-mail among those the caller sees, or null. */
-  async findIdByEmail(caller: Caller, email: string): Promise<string | null> {
+  async findIdByEmail(caller: Caller, email: string, db: Queryable = this.db): Promise<string | null> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), `c.email = ${params.add(email)}`].join(' AND ');
-    const rows = await this.db.query<{ id: string }[]>(
-      `SELECT c.id FROM contact c WHERE ${where}`,
-      params.values,
-    );
+    const rows = await db.query<{ id: string }[]>(`SELECT c.id FROM contact c WHERE ${where}`, params.values);
     return rows[0]?.id ?? null;
   }
 
@@ -209,9 +206,9 @@ export class ContactsRepository {
     return rows.length > 0;
   }
 
-  /** Runs `work` in one transaction. */
-  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return this.db.transaction((manager) => work(manager));
+  /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
+  transaction<T>(work: (db: Queryable) => Promise<T>, db: Transactional = this.db): Promise<T> {
+    return db.transaction(work);
   }
 }
 

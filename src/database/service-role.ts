@@ -19,6 +19,7 @@ export const PRIVILEGES: Readonly<Record<string, readonly Kind[]>> = {
   contact_count: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   contact_fold: ['SELECT', 'INSERT', 'DELETE'],
   contact_search: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  idempotent_write: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   magic_link: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
   migration: ['SELECT'],
   portal_identity: ['SELECT', 'INSERT', 'DELETE'],

@@ -4,6 +4,7 @@ import { AuditLog } from '../auth/audit-log.js';
 import { clientNetwork } from '../common/client-network.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
+import { Secrets, hashToken } from '../common/secrets.js';
 import { limitHit, signInEnded } from '../common/signals.js';
 import { Jobs } from '../mail/jobs.js';
 import { Mailer } from '../mail/mailer.js';
@@ -12,7 +13,6 @@ import { LINK_MAIL, codeOf, tokenOf } from './magic-link-mail.js';
 import { MagicLinksRepository, type OpenedLink, type RecentRequests } from './magic-links.repository.js';
 import { PortalSettings } from './portal-settings.js';
 import { allowedRedirect } from './redirects.js';
-import { Secrets, hashToken } from './secrets.js';
 import { SessionsService, type SignIn } from './sessions.service.js';
 import type { Visitor } from './visitor.js';
 

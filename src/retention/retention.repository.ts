@@ -22,6 +22,8 @@ const LOCK_KEY = 7_263_451_981;
 /** Everything that is swept. A sweep needs an index on the moment that it goes by. */
 export function sweepsOf(env: Env): Sweep[] {
   return [
+    // What is older no longer counts (src/auth/idempotent-writes.repository.ts).
+    { table: 'idempotent_write', keep: 1, statement: oldest('idempotent_write', 'created_at'), batch: BATCH },
     // The caps on sign-in mails count the links of a day.
     {
       table: 'magic_link',

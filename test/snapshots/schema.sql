@@ -494,6 +494,13 @@ TABLE contact_search (
   document text NOT NULL,
   CONSTRAINT contact_search_pk PRIMARY KEY (created_at, contact_id)
 );
+TABLE idempotent_write (
+  id bytea NOT NULL,
+  fingerprint bytea NOT NULL,
+  answer bytea,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT idempotent_write_pk PRIMARY KEY (id)
+);
 TABLE magic_link (
   id text COLLATE "C" NOT NULL,
   address_hash bytea NOT NULL,
@@ -593,6 +600,7 @@ CREATE INDEX contact_tags_ix ON public.contact USING gin (string_to_array(tags, 
 CREATE INDEX contact_type_ix ON public.contact USING btree (contact_type, created_at DESC, id DESC);
 CREATE INDEX contact_type_source_ix ON public.contact USING btree (contact_type, source, created_at DESC, id DESC);
 CREATE INDEX contact_updated_ix ON public.contact USING btree (updated_at, id);
+CREATE INDEX idempotent_write_created_ix ON public.idempotent_write USING btree (created_at);
 CREATE INDEX magic_link_address_ix ON public.magic_link USING btree (address_hash, created_at DESC);
 CREATE INDEX magic_link_client_ix ON public.magic_link USING btree (client_address, created_at DESC);
 CREATE INDEX magic_link_contact_ix ON public.magic_link USING btree (contact_id) WHERE ((used_at IS NULL) AND (voided_at IS NULL));

@@ -106,6 +106,7 @@ export class EveryRoute {
     const made = await as('POST /api/keys', 201, { body: { name: 'smoke', scopes: ['contacts:read'] } });
     const id = made.body.data.id as string;
     await as('GET /api/keys', 200);
+    await as('PATCH /api/keys/:id', 200, { id, body: { rate_limit: 100 } });
     await as('POST /api/keys/:id/rotate', 200, { id, body: { overlap_seconds: 60 } });
     await as('DELETE /api/keys/:id', 200, { id });
     await as('GET /api/audit', 200, { query: `?subject_id=${id}` });

@@ -204,12 +204,11 @@ export class PlantedTraffic {
 
   private async send(method: string, path: string, { headers = {}, body }: Sent = {}) {
     this.sent += 1;
-    const ids = [`${PLANTED.email}-${this.sent}`, `smk_${PLANTED.secret}`, `eyJ${PLANTED.secret}.eyJx.y`];
     const json = body === undefined ? {} : { 'content-type': 'application/json' };
     const response = await fetch(this.service.url + path, {
       method,
       redirect: 'manual',
-      headers: { ...plantedHeaders(ids[this.sent % ids.length] ?? ''), ...json, ...headers },
+      headers: { ...plantedHeaders(this.sent), ...json, ...headers },
       body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
     });
     const text = await response.text();

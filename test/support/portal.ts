@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import type { JWK } from 'jose';
 import { tokenOf } from '../../src/portal/magic-link-mail.js';
-import { Secrets } from '../../src/portal/secrets.js';
+import { Secrets } from '../../src/common/secrets.js';
 import { Browser, PORTAL } from './browser.js';
 import { MailServer, type ReceivedMail } from './mail-server.js';
 import { TestService } from './service.js';

@@ -5,6 +5,7 @@ import { type Server, type Socket, connect, createServer } from 'node:net';
 export class SilentProxy {
   private readonly sockets = new Set<Socket>();
   private silent = false;
+  private unanswered?: string;
 
   private constructor(private readonly server: Server) {}
 
@@ -30,12 +31,20 @@ export class SilentProxy {
     for (const socket of this.sockets) socket.unpipe().pause();
   }
 
+  /** Nothing more comes back to a connection that sends this text; the text arrives. */
+  loseAnswersTo(text: string): void {
+    this.unanswered = text;
+  }
+
   close(): void {
     this.server.close();
     for (const socket of this.sockets) socket.destroy();
   }
 
   private join(near: Socket, far: Socket): void {
+    near.on('data', (sent: Buffer) => {
+      if (this.unanswered && sent.includes(this.unanswered)) far.unpipe().resume();
+    });
     for (const [from, to] of [
       [near, far],
       [far, near],
