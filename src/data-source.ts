@@ -51,7 +51,7 @@ class ImpatientPool extends ObservedPool {
     const { maxWaiting = Infinity } = this.options as { maxWaiting?: number };
     if (this.waitingCount >= maxWaiting) {
       const refusal = new ApiError('overloaded');
-      requestShed.tell({ reason: 'pool' });
+      requestShed.tell({ reason: 'pool_queue' });
       return connected ? connected(refusal, undefined, () => undefined) : Promise.reject(refusal);
     }
     return connected ? super.connect(connected) : super.connect();

@@ -136,9 +136,13 @@ describe('the image', () => {
 
   test('listens where it is asked, on every interface', () => {
     const port = /PORT=(\d+)/.exec(dockerfile)?.[1];
-    expect(service.ports).toEqual([{ name: 'http', containerPort: Number(port) }]);
-    expect(dockerfile).toMatch(/HOST=0\.0\.0\.0/);
-    expect(only('Service').spec.ports).toMatchObject([{ targetPort: 'http' }]);
+    expect(service.ports).toEqual([
+      { name: 'http', containerPort: Number(port) },
+      { name: 'metrics', containerPort: Number(only('ConfigMap').data.METRICS_PORT) },
+    ]);
+    expect(dockerfile).toMatch(/ HOST=0\.0\.0\.0 .* METRICS_HOST=0\.0\.0\.0/);
+    // Nobody who is let in finds the metrics.
+    expect(only('Service').spec.ports).toEqual([expect.objectContaining({ targetPort: 'http' })]);
   });
 
   test('runs as nobody of importance, and writes nothing', () => {

@@ -25,6 +25,13 @@ export interface Server {
   readonly planned: Queryable;
 }
 
+/** What metrics tell of a server. */
+export interface ServerLoad {
+  readonly server: 'primary' | 'replica';
+  readonly source: DataSource;
+  readonly reads: Reads;
+}
+
 /** Who reads, as far as it matters here. */
 interface Reader {
   /** A token of `written()`: the reader makes do with what was true then. */
@@ -38,7 +45,7 @@ export class Servers implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly standby?: Standby;
 
   constructor(
-    db: DataSource,
+    private readonly db: DataSource,
     private readonly reads: Reads,
     prepared: PreparedPool,
     @Inject(ENV) private readonly env: Env,
@@ -73,6 +80,19 @@ export class Servers implements OnApplicationBootstrap, OnApplicationShutdown {
 
   get hasReplica(): boolean {
     return this.replica !== undefined;
+  }
+
+  /** Whether the replica is read from; undefined without one. */
+  get isReplicaUsed(): boolean | undefined {
+    return this.standby?.isFit;
+  }
+
+  /** The servers that are connected. */
+  get loads(): readonly ServerLoad[] {
+    const { db, reads, replica, source } = this;
+    const primary = { server: 'primary', source: db, reads } as const;
+    if (!replica || !source?.isInitialized) return [primary];
+    return [primary, { server: 'replica', source, reads: replica.reads }];
   }
 
   /**

@@ -109,6 +109,11 @@ export class Standby {
     await this.pool.end();
   }
 
+  /** Whether it was fit to be read from when it was last compared. */
+  get isFit(): boolean {
+    return this.isUsed === true;
+  }
+
   /** Whether it was known a moment ago to have come as far. */
   hasReached(position: WalPosition): boolean {
     return position <= this.reached && performance.now() - this.freshAt < this.options.maxLag + BEAT;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 /** Settings that hold a secret, or an address with a password in it: <NAME>_FILE may name a file with each. */
-const SECRET = /^\w+_SECRET$|^(DATABASE|SMTP)_(\w+_)?URL$/;
+const SECRET = /^\w+_SECRET$|^(DATABASE|SMTP)_(\w+_)?URL$|^OTEL_\w+_HEADERS$/;
 
 interface WithSecrets {
   /** What was given, with each file's content in the place of its name. */

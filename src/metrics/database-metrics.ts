@@ -1,27 +1,33 @@
-// The way to the database: connections, what waits for them, and what becomes of the statements.
+// The ways to the database: connections, what waits for them, and what becomes of the statements.
 import { DatabaseError, type Pool } from 'pg';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
-import type { Reads } from '../common/reads.js';
+import { ApiError } from '../common/errors.js';
+import type { ServerLoad, Servers } from '../common/servers.js';
 import { type Operation, poolWaits, serverChosen, statements, whenDone } from '../common/signals.js';
 
 /** In seconds, from a read by its key to DATABASE_TIMEOUT_MS. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** Answers how to stop. */
-export function watchDatabase(registry: Registry, database: DataSource, lanes: Reads): () => void {
-  const registers = [registry];
-  const pool = (database.driver as PostgresDriver).master as Pool;
+export function watchDatabase(registry: Registry, servers: Servers): () => void {
+  watchPools(registry, servers);
+  watchReads(registry, servers);
+  return watchStatements([registry]);
+}
+
+function watchPools(registry: Registry, servers: Servers): void {
   registry.registerMetric(
     new Gauge({
       name: 'contacts_database_pool_connections',
-      help: 'Connections of the pool, by whether they are in use; DATABASE_POOL_SIZE is the most.',
-      labelNames: ['state'],
+      help: 'Connections of the pool, by whether they are in use; contacts_database_pool_size is the most.',
+      labelNames: ['server', 'state'],
       registers: [],
       collect() {
-        this.set({ state: 'idle' }, pool.idleCount);
-        this.set({ state: 'used' }, pool.totalCount - pool.idleCount);
+        for (const { server, pool } of poolsOf(servers)) {
+          this.set({ server, state: 'idle' }, pool.idleCount);
+          this.set({ server, state: 'used' }, pool.totalCount - pool.idleCount);
+        }
       },
     }),
   );
@@ -29,9 +35,10 @@ export function watchDatabase(registry: Registry, database: DataSource, lanes: R
     new Gauge({
       name: 'contacts_database_pool_size',
       help: 'The most connections the pool may have.',
+      labelNames: ['server'],
       registers: [],
       collect() {
-        this.set(pool.options.max);
+        for (const { server, pool } of poolsOf(servers)) this.set({ server }, pool.options.max);
       },
     }),
   );
@@ -39,23 +46,42 @@ export function watchDatabase(registry: Registry, database: DataSource, lanes: R
     new Gauge({
       name: 'contacts_database_pool_waiting',
       help: 'Requests that wait for a connection of the pool.',
+      labelNames: ['server'],
       registers: [],
       collect() {
-        this.set(pool.waitingCount);
+        for (const { server, pool } of poolsOf(servers)) this.set({ server }, pool.waitingCount);
+      },
+    }),
+  );
+}
+
+function watchReads(registry: Registry, servers: Servers): void {
+  registry.registerMetric(
+    new Gauge({
+      name: 'contacts_database_lane_waiting',
+      help: 'Short reads without an answer, by the connection they share.',
+      labelNames: ['server', 'lane'],
+      registers: [],
+      collect() {
+        for (const { server, reads } of servers.loads)
+          for (const [lane, waiting] of reads.waiting.entries()) this.set({ server, lane }, waiting);
       },
     }),
   );
   registry.registerMetric(
     new Gauge({
-      name: 'contacts_database_lane_waiting',
-      help: 'Short reads without an answer, by the connection they share.',
-      labelNames: ['lane'],
+      name: 'contacts_replica_used',
+      help: '1 while the replica is read from, 0 while it is left out; missing without DATABASE_REPLICA_URL.',
       registers: [],
       collect() {
-        for (const [lane, waiting] of lanes.waiting.entries()) this.set({ lane }, waiting);
+        if (servers.isReplicaUsed === undefined) this.remove();
+        else this.set(Number(servers.isReplicaUsed));
       },
     }),
   );
+}
+
+function watchStatements(registers: Registry[]): () => void {
   const waits = new Histogram({
     name: 'contacts_database_pool_wait_seconds',
     help: 'Time until the pool had a connection.',
@@ -81,23 +107,29 @@ export function watchDatabase(registry: Registry, database: DataSource, lanes: R
     registers,
   });
   for (const server of ['primary', 'replica']) reads.inc({ server }, 0);
-  const waited = (wait: Operation): void => {
-    waits.observe(secondsOf(wait));
-    if (wait.error) errors.inc({ class: 'connection' });
-  };
-  const answered = (statement: Operation): void => {
-    durations.observe(secondsOf(statement));
-    if (statement.error) errors.inc({ class: classOf(statement.error) });
-  };
   const stops = [
-    whenDone(poolWaits, waited),
-    whenDone(statements, answered),
+    whenDone(poolWaits, (wait) => {
+      // Who is refused for the length of the queue has not waited.
+      if (wait.error instanceof ApiError) return;
+      waits.observe(secondsOf(wait));
+      if (wait.error) errors.inc({ class: 'connection' });
+    }),
+    whenDone(statements, (statement) => {
+      durations.observe(secondsOf(statement));
+      if (statement.error) errors.inc({ class: classOf(statement.error) });
+    }),
     serverChosen.listen(({ server }) => reads.inc({ server })),
   ];
   return () => {
     for (const stop of stops) stop();
   };
 }
+
+const poolsOf = (servers: Servers): { server: ServerLoad['server']; pool: Pool }[] =>
+  servers.loads.map(({ server, source }) => ({
+    server,
+    pool: (source.driver as PostgresDriver).master as Pool,
+  }));
 
 const secondsOf = ({ begunAt }: Operation): number => (performance.now() - begunAt) / 1000;
 

@@ -5,8 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { PinoLogger } from 'nestjs-pino';
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import { DataSource } from 'typeorm';
-import { Reads } from '../common/reads.js';
+import { Servers } from '../common/servers.js';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
 import { ContactCounts } from '../contacts/contact-counts.js';
@@ -25,8 +24,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
 
   constructor(
     @Inject(ENV) private readonly env: Env,
-    private readonly database: DataSource,
-    private readonly reads: Reads,
+    private readonly servers: Servers,
     private readonly jobs: Jobs,
     private readonly counts: ContactCounts,
     /** Nest's own is not listened to before the start is complete. */
@@ -43,7 +41,7 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     watchBacklogs(registry, this.jobs, this.counts);
     this.stopWatching = [
       watchRequests(registry),
-      watchDatabase(registry, this.database, this.reads),
+      watchDatabase(registry, this.servers),
       watchAccess(registry),
     ];
     this.server = createServer((request, response) => void this.answer(request.url, response));

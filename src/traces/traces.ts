@@ -1,5 +1,6 @@
 // Tracing, if a collector is configured: without one, nothing of OpenTelemetry's is even loaded.
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { closing } from '../common/closing.js';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
 
@@ -25,6 +26,7 @@ export class Traces implements OnModuleInit, OnApplicationShutdown {
 
   /** After the last request. */
   async onApplicationShutdown(): Promise<void> {
-    await this.stop?.();
+    const { stop } = this;
+    if (stop) await closing('the traces', stop);
   }
 }

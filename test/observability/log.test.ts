@@ -1,6 +1,5 @@
 // What a line of the log may hold, and what becomes of errors and of requests that nobody waits for.
-import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { QueryFailedError } from 'typeorm';
 import { loadEnv } from '../../src/config/env.js';
@@ -8,7 +7,7 @@ import { loggerOptions } from '../../src/config/logger.js';
 import { describeError, scrub } from '../../src/config/redact.js';
 import { type TestDatabase, createTestDatabase } from '../support/database.js';
 import { leaks } from '../support/planted.js';
-import { printed, startEntry } from '../support/process.js';
+import { RunningService } from '../support/running-service.js';
 
 describe('scrub', () => {
   const key = 'smk_abcdefghijkl_0123456789012345678901234567890123456789012abcdef';
@@ -102,40 +101,18 @@ describe('a process', () => {
     database = await createTestDatabase();
   });
   afterAll(() => database.drop());
-  const undo: (() => unknown)[] = [];
-  afterEach(() => {
-    for (const step of undo.splice(0)) step();
-  });
-
-  async function start(settings: Record<string, string> = {}) {
-    const child = startEntry('main', [], {
-      DATABASE_URL: database.url,
-      PORT: '0',
-      LOG_LEVEL: 'info',
-      ...settings,
-    });
-    undo.push(() => child.kill('SIGKILL'));
-    let output = '';
-    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const url = /http:\S+/.exec(await printed(child, /running at http:\S+\n/))?.[0] ?? '';
-    return { child, url, output: () => output };
-  }
-
   test.each([
     ['an error that nobody caught', 'throw fault'],
     ['a promise that nobody waits for', 'void Promise.reject(fault)'],
   ])('that ends by %s says so, without the values that hang on it', async (_what, action) => {
     const fault = `const fault = Object.assign(new Error('boom'), { parameters: ['planted', 'zdenka@planted.example'] })`;
     const code = `process.once('SIGUSR2', () => { ${fault}; ${action}; })`;
-    const { child, output } = await start({
-      NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(code)}"`,
-    });
-    const ended = once(child, 'close');
-    child.kill('SIGUSR2');
-    expect(await ended).toEqual([1, null]);
-    const [line] = output().split('\n').filter((text) => text.includes('boom')); // prettier-ignore
+    const NODE_OPTIONS = `--import "data:text/javascript,${encodeURIComponent(code)}"`;
+    const service = await RunningService.start({ DATABASE_URL: database.url, NODE_OPTIONS });
+    service.signal('SIGUSR2');
+    expect(await service.ended).toBe(1);
+    const line = service.output.split('\n').find((text) => text.includes('boom'));
     expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 60, type: 'Error', message: 'boom' });
-    expect(leaks(output())).toEqual([]);
+    expect(leaks(service.output)).toEqual([]);
   });
 });

@@ -1,7 +1,6 @@
 // Metrics as an operator reads them: what each counts, that it is bounded, and that nothing stops it from being read.
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { limitHit, requestShed } from '../../src/common/signals.js';
 import { MetricsServer } from '../../src/metrics/metrics-server.js';
 import { createContact } from '../support/factories.js';
 import { PortalService } from '../support/portal.js';
@@ -17,7 +16,12 @@ let portal: PortalService;
 let service: TestService;
 let api: Client;
 beforeAll(async () => {
-  portal = await PortalService.start({ METRICS_PORT: '0', DATABASE_POOL_SIZE: '2' });
+  portal = await PortalService.start({
+    METRICS_PORT: '0',
+    DATABASE_POOL_SIZE: '2',
+    DATABASE_POOL_QUEUE: '1',
+    HTTP_MAX_REQUESTS: '5',
+  });
   ({ service } = portal);
   ({ api } = service);
 });
@@ -81,20 +85,19 @@ describe('requests', () => {
     expect([...routes].filter((known) => /nope|\d/.test(known ?? ''))).toEqual([]);
   });
 
-  test('in flight, in the lanes and waiting for the pool are seen while they wait; none is left behind', async () => {
+  test('in flight, in the lanes and waiting for the pool are seen while they wait, and what is too much', async () => {
     const given = { name: 'metrics', scopes: ['contacts:read', 'contacts:write'] };
     const key = (await api.post('/api/keys', given)).body.data.key as string;
     const headers = { 'x-sm-key': key, 'content-type': 'application/json' };
+    const read = (signal?: AbortSignal) => fetch(`${service.url}/api/contacts/ct_0`, { headers, signal });
+    const write = (name: string) => {
+      const body = JSON.stringify({ email: `${name}@in-flight.test` });
+      return fetch(`${service.url}/api/contacts`, { method: 'POST', headers, body });
+    };
     await whileLocked(async () => {
       const abort = new AbortController();
-      const gone = fetch(`${service.url}/api/contacts/ct_0`, { headers, signal: abort.signal });
-      const writes = ['a', 'b', 'c'].map((name) =>
-        fetch(`${service.url}/api/contacts`, {
-          method: 'POST',
-          headers,
-          body: JSON.stringify({ email: `${name}@in-flight.test` }),
-        }),
-      );
+      const gone = read(abort.signal);
+      void Promise.allSettled(['a', 'b', 'c'].map(write));
       await waitUntil(async () => {
         const now = await scrape();
         const lanes = now.all('contacts_database_lane_waiting').map(({ value }) => value);
@@ -106,29 +109,36 @@ describe('requests', () => {
           lanes.some((waiting) => waiting > 0)
         );
       });
+      expect((await write('d')).status).toBe(503);
+      void read().catch(() => undefined);
+      await waitUntil(async () => (await scrape()).value('contacts_http_requests_in_flight') === 5);
+      expect((await read()).status).toBe(503);
       abort.abort();
       await expect(gone).rejects.toThrow('aborted');
       await waitUntil(async () => (await scrape()).value(DURATIONS, { status: '499' }) === 1);
-      void Promise.allSettled(writes);
     });
     await waitUntil(async () => (await scrape()).value('contacts_http_requests_in_flight') === 0);
     const after = await scrape();
+    const shed = (reason: string) => after.value('contacts_requests_shed_total', { reason });
+    expect([shed('pool_queue'), shed('requests')]).toEqual([1, 1]);
+    expect(after.value('contacts_database_errors_total', { class: 'connection' })).toBeUndefined();
     expect(after.value('contacts_database_pool_waiting')).toBe(0);
-    expect(after.value('contacts_database_pool_size')).toBe(2);
+    expect(after.value('contacts_database_pool_size', { server: 'primary' })).toBe(2);
     expect(after.value('contacts_database_pool_wait_seconds_count')).toBeGreaterThan(2);
     expect(after.value('contacts_database_pool_wait_seconds_sum')).toBeGreaterThan(0.01);
   });
 
-  test('refused by a limit and turned away are counted by the reason', async () => {
+  test('refused by a limit are counted by the limit', async () => {
     const email = 'often@acme.test';
-    for (const status of [202, 429]) expect((await portal.browser('198.51.100.7').post('/auth/magic-link', { email })).status).toBe(status); // prettier-ignore
-    // Whoever turns requests away tells it thus.
-    requestShed.tell({ reason: 'event_loop' });
-    limitHit.tell({ limit: 'key' });
+    const browser = portal.browser('198.51.100.7');
+    for (const status of [202, 429])
+      expect((await browser.post('/auth/magic-link', { email })).status).toBe(status);
+    const given = { name: 'limited', scopes: ['contacts:read'], rate_limit: 1 };
+    const limited = service.as({ 'x-sm-key': (await api.post('/api/keys', given)).body.data.key });
+    for (const status of [404, 429]) expect((await limited.get('/api/contacts/ct_0')).status).toBe(status);
     const now = await scrape();
-    expect(now.value('contacts_rate_limit_refusals_total', { limit: 'sign_in_mail' })).toBe(1);
-    expect(now.value('contacts_rate_limit_refusals_total', { limit: 'key' })).toBe(1);
-    expect(now.value('contacts_requests_shed_total', { reason: 'event_loop' })).toBe(1);
+    const refusals = (limit: string) => now.value('contacts_rate_limit_refusals_total', { limit });
+    expect([refusals('sign_in_mail'), refusals('key')]).toEqual([1, 1]);
   });
 });
 

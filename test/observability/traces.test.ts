@@ -1,11 +1,10 @@
 // Traces as a collector gets them: a span per request with its statements, in the caller's trace; and without one, nothing.
-import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type CollectedSpan, Collector } from '../support/collector.js';
 import { type TestDatabase, createTestDatabase } from '../support/database.js';
 import { createCompany } from '../support/factories.js';
 import { freePort } from '../support/service-process.js';
-import { printed, startEntry } from '../support/process.js';
+import { RunningService } from '../support/running-service.js';
 import { TestService } from '../support/service.js';
 import { Session } from '../support/session.js';
 import { waitUntil } from '../support/wait.js';
@@ -144,63 +143,47 @@ describe('a process', () => {
     database = await createTestDatabase();
   });
   afterAll(() => database.drop());
-  const undo: (() => unknown)[] = [];
-  afterEach(() => {
-    for (const step of undo.splice(0)) step();
-  });
+  let service: RunningService;
+  afterEach(() => service.kill());
 
   /** Starts it, which prints each module it loads that is OpenTelemetry's. */
-  async function start(settings: Record<string, string> = {}) {
+  async function start(settings: Record<string, string> = {}): Promise<void> {
     const telling = `import { registerHooks } from 'node:module';
       registerHooks({ load: (url, context, next) => {
         const [, name] = /@opentelemetry.([\\w-]+)/.exec(url) ?? [];
         if (name) process.stderr.write('loads ' + name + '\\n');
         return next(url, context);
       } });`;
-    const child = startEntry('main', [], {
-      DATABASE_URL: database.url,
-      PORT: '0',
-      LOG_LEVEL: 'info',
-      NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(telling)}"`,
-      ...settings,
-    });
-    undo.push(() => child.kill('SIGKILL'));
-    let output = '';
-    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const url = /http:\S+/.exec(await printed(child, /running at http:\S+\n/))?.[0] ?? '';
-    const stop = async (): Promise<unknown[]> => {
-      const ended = once(child, 'close');
-      child.kill('SIGTERM');
-      return ended;
-    };
-    return { url, output: () => output, stop };
+    const NODE_OPTIONS = `--import "data:text/javascript,${encodeURIComponent(telling)}"`;
+    service = await RunningService.start({ DATABASE_URL: database.url, NODE_OPTIONS, ...settings });
   }
-  const ask = (url: string): Promise<Response> =>
-    fetch(`${url}/.well-known/jwks.json`, { headers: { traceparent: `00-${TRACE}-${PARENT}-01` } });
+  const ask = (): Promise<number | string> =>
+    service.statusOf('/api/contacts', { traceparent: `00-${TRACE}-${PARENT}-01` });
 
   test('without a collector loads nothing of it, and its log knows no trace', async () => {
-    const { url, output, stop } = await start();
-    expect((await ask(url)).status).toBe(200);
-    await stop();
+    await start();
+    expect(await ask()).toBe(401);
+    service.signal();
+    expect(await service.ended).toBe(0);
     // The queue's library has the interface, which does nothing.
-    expect(new Set(output().match(/loads [\w-]+/g))).toEqual(new Set(['loads api']));
-    expect(output()).toContain('request completed');
-    expect(output()).not.toContain('traceId');
+    expect(new Set(service.output.match(/loads [\w-]+/g))).toEqual(new Set(['loads api']));
+    expect(service.messages).toContain('request completed');
+    expect(service.output).not.toContain('traceId');
   });
 
   test('whose collector is dead serves as ever, says so once, and ends as ever; its log names the trace', async () => {
-    const collector = `http://127.0.0.1:${await freePort()}`;
-    const { url, output, stop } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector });
-    const warnings = (): number => output().split('The collector takes no traces').length - 1;
+    await start({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}` });
+    const warnings = (): number =>
+      service.messages.filter((message) => message.startsWith('The collector takes no traces')).length;
     await waitUntil(async () => {
-      expect((await ask(url)).status).toBe(200);
+      expect(await ask()).toBe(401);
       return warnings() === 1;
     });
-    expect((await ask(url)).status).toBe(200);
-    expect(await stop()).toEqual([0, null]);
+    expect(await ask()).toBe(401);
+    service.signal();
+    expect(await service.ended).toBe(0);
     expect(warnings()).toBe(1);
-    expect(output()).toContain(`"traceId":"${TRACE}"`);
-    expect(output()).toContain('loads sdk-trace');
+    expect(service.output).toContain(`"traceId":"${TRACE}"`);
+    expect(service.output).toContain('loads sdk-trace');
   });
 });

@@ -1,6 +1,4 @@
 // A service in a process of its own, and traffic that brings planted values to every route, in every place, well or ill.
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { SCOPES } from '../../src/auth/caller.js';
 import { breakDatabase } from './broken-values.js';
@@ -9,9 +7,9 @@ import { IdentityProvider } from './identity-provider.js';
 import { MailServer } from './mail-server.js';
 import { Navigator } from './navigator.js';
 import { PLANTED, plantedContact, plantedHeaders, plantedQueries, refusedBodies } from './planted.js';
-import { printed, runEntry, startEntry } from './process.js';
+import { type ServiceProcess, startServiceProcess } from './service-process.js';
+import { runEntry } from './process.js';
 import { sendRaw } from './raw-request.js';
-import { freePort } from './service-process.js';
 import { Session } from './session.js';
 
 const PUBLIC_URL = 'https://auth.acme.test';
@@ -41,34 +39,27 @@ interface Sent {
 export class PlantedTraffic {
   /** Everything secret that was handed out on the way. */
   readonly secrets: string[] = [];
-  private output = '';
   private sent = 0;
 
   private constructor(
-    readonly url: string,
+    private readonly service: ServiceProcess,
     private readonly database: TestDatabase,
     private readonly session: Session,
     private readonly mail: MailServer,
     private readonly provider: IdentityProvider,
-    private readonly child: ChildProcess,
-  ) {
-    child.stdout?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
-    child.stderr?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
-  }
+  ) {}
 
   /** Starts the service, logging all there is to log; `settings` are environment variables. */
   static async start(settings: Record<string, string> = {}): Promise<PlantedTraffic> {
     const mail = await MailServer.start();
     const provider = await IdentityProvider.start(`${PUBLIC_URL}${GOOGLE}/callback`);
     const database = await createTestDatabase();
-    const port = String(await freePort());
-    const child = startEntry('main', [], {
+    const service = await startServiceProcess({
       ...provider.settings,
       DATABASE_URL: database.url,
       DATABASE_TIMEOUT_MS: '1000',
       LOG_LEVEL: 'trace',
       MAIL_FROM: 'Acme <no-reply@acme.test>',
-      PORT: port,
       PORTAL_ORIGINS: PORTAL,
       PUBLIC_URL,
       SMTP_URL: mail.url,
@@ -76,22 +67,17 @@ export class PlantedTraffic {
       ...settings,
     });
     const session = await Session.open(database.url);
-    const url = `http://127.0.0.1:${port}`;
-    const traffic = new PlantedTraffic(url, database, session, mail, provider, child);
-    await printed(child, /is running at/);
-    return traffic;
+    return new PlantedTraffic(service, database, session, mail, provider);
   }
 
   /** Ends the service and answers all it has written. */
   async stop(): Promise<string> {
-    const ended = once(this.child, 'close');
-    this.child.kill('SIGTERM');
-    await ended;
+    await this.service.stop();
     await this.provider.stop();
     await this.mail.stop();
     await this.session.client.end();
     await this.database.drop();
-    return this.output;
+    return this.service.log();
   }
 
   /** Uses every route as it is meant to be used, and then every route as it is not. */
@@ -168,7 +154,7 @@ export class PlantedTraffic {
 
   private async signInWithGoogle(): Promise<void> {
     const { provider } = this;
-    const served = { [PUBLIC_URL]: this.url, [provider.issuer]: provider.issuer };
+    const served = { [PUBLIC_URL]: this.service.url, [provider.issuer]: provider.issuer };
     const visit = (): Promise<unknown> => new Navigator(served).open(PUBLIC_URL + GOOGLE);
     const { email, secret } = PLANTED;
     const person = { sub: 'planted-subject', email, email_verified: true, name: 'Zdenka Plantova' };
@@ -201,7 +187,7 @@ export class PlantedTraffic {
     }
     for (const path of [`/nope/${PLANTED.email}?search=planted`, '/api/contacts?search=planted%ff', '/planted%zz'])
       await this.send('GET', path); // prettier-ignore
-    await sendRaw(this.url, `GET /?search=planted HTTP/9\r\nX-Planted: ${PLANTED.email}\r\n\r\n`);
+    await sendRaw(this.service.url, `GET /?search=planted HTTP/9\r\nX-Planted: ${PLANTED.email}\r\n\r\n`);
   }
 
   private keep(secret: string): string {
@@ -218,12 +204,11 @@ export class PlantedTraffic {
 
   private async send(method: string, path: string, { headers = {}, body }: Sent = {}) {
     this.sent += 1;
-    const ids = [`${PLANTED.email}-${this.sent}`, `smk_${PLANTED.secret}`, `eyJ${PLANTED.secret}.eyJx.y`];
     const json = body === undefined ? {} : { 'content-type': 'application/json' };
-    const response = await fetch(this.url + path, {
+    const response = await fetch(this.service.url + path, {
       method,
       redirect: 'manual',
-      headers: { ...plantedHeaders(ids[this.sent % ids.length] ?? ''), ...json, ...headers },
+      headers: { ...plantedHeaders(this.sent), ...json, ...headers },
       body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
     });
     const text = await response.text();

@@ -51,15 +51,17 @@ export const plantedQueries = [
   `created_after=planted`,
 ].map((query) => `?${encodeURI(query)}`);
 
-/** Places of a request that hold planted values whatever it asks for. */
-export function plantedHeaders(requestId: string): Record<string, string> {
+/** Places of a request that hold planted values whatever it asks for; each request has a number. */
+export function plantedHeaders(number: number): Record<string, string> {
+  const ids = [`${PLANTED.email}-${number}`, `smk_${PLANTED.secret}`, `eyJ${PLANTED.secret}.eyJx.y`];
   return {
     'user-agent': `Zdenka Plantova <${PLANTED.email}>`,
     referer: `https://planted.example/?who=${PLANTED.email}&token=${PLANTED.secret}`,
     'x-forwarded-for': PLANTED.address,
     'if-none-match': `"${PLANTED.secret}"`,
     'accept-language': 'planted',
-    'x-request-id': requestId,
+    'idempotency-key': `planted-${number}`,
+    'x-request-id': ids[number % ids.length] ?? '',
   };
 }
 
