@@ -2,6 +2,7 @@
 import pg from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
+import { ImpatientPool } from './common/impatient-pool.js';
 import { Company } from './companies/company.entity.js';
 import type { Env } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
@@ -11,39 +12,6 @@ import { SigningKey } from './portal/signing-key.entity.js';
 
 /** How much longer than the server's own timeout to wait for word of it, in ms. */
 const GRACE = 500;
-
-/** A client of pg, with what pg has no public name for. */
-type Client = pg.Client & { _activeQuery: object | null; connection: pg.Connection };
-
-/**
- * Drops a connection that comes back with its query unanswered: all that followed would wait behind that. And with a
- * lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
- */
-class ImpatientPool extends pg.Pool {
-  private readonly unused = new Set<Client>();
-
-  constructor(options: pg.PoolConfig) {
-    super(options);
-    this.on('acquire', (client) => this.unused.delete(client as unknown as Client));
-    this.on('remove', (client) => this.unused.delete(client as unknown as Client));
-    this.on('release', (error, released) => {
-      const client = released as unknown as Client;
-      // (readyForQuery is false for a moment after every refused statement, too.)
-      const { _activeQuery: unanswered } = client;
-      if (unanswered) void client.end();
-      if (unanswered || error) this.dropUnused();
-      else this.unused.add(client);
-    });
-  }
-
-  private dropUnused(): void {
-    for (const client of this.unused) {
-      // By the error the pool learns of it at once; from a silent server no end would ever come.
-      client.emit('error', new Error('Another connection was lost.'));
-      client.connection.stream.destroy();
-    }
-  }
-}
 
 export const entities = [Company, Contact, ApiKey, SigningKey, PortalSession, PortalIdentity];
 

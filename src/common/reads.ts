@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
 import { ApiError } from './errors.js';
+import { poolOf } from './impatient-pool.js';
 import { Lane, failedWithItsLane } from './lane.js';
 import type { Queryable } from './sql.js';
 
@@ -28,6 +29,7 @@ export class Reads implements Queryable, OnApplicationShutdown {
     // A pooler in transaction mode knows no prepared statements, and its connections are not ours to fill.
     const count = env.DATABASE_DIRECT_URL ? 0 : LANES;
     this.lanes = Array.from({ length: count }, () => new Lane(pool.options));
+    poolOf(pool).onLoss(() => this.leave());
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -48,12 +50,16 @@ export class Reads implements Queryable, OnApplicationShutdown {
     } catch (error) {
       if (!failedWithItsLane(error)) throw error;
       // What befell one connection befell the other: it would cost a request to find out.
-      for (const other of this.lanes) other.leave();
+      this.leave();
       // Asked again at once, but not after a long wait: a silent database would be waited for twice.
       const isLate = performance.now() - asked > this.env.DATABASE_TIMEOUT_MS / 2;
       if (isLate) throw Object.assign(new ApiError('unavailable'), { cause: error });
       return this.pool.query<Rows>(text, values);
     }
+  }
+
+  private leave(): void {
+    for (const lane of this.lanes) lane.leave();
   }
 
   private freestLane(): Lane | undefined {
@@ -71,7 +77,7 @@ export class Reads implements Queryable, OnApplicationShutdown {
     if (this.names.size === PREPARED) {
       // The server forgets them with the connection.
       this.names.clear();
-      for (const lane of this.lanes) lane.leave();
+      this.leave();
     }
     const name = `read_${(this.prepared += 1)}`;
     this.names.set(sql, name);
