@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Params, type Queryable, insertValues } from '../common/sql.js';
+import { transaction } from '../common/transaction.js';
 import type { ApiKey } from './api-key.entity.js';
 import type { Scope } from './caller.js';
 
@@ -77,7 +78,7 @@ export class ApiKeysRepository {
 
   /** Runs `work` in one transaction. */
   transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return this.db.transaction((manager) => work(manager));
+    return transaction(this.db, work);
   }
 }
 

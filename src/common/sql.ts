@@ -15,6 +15,11 @@ export interface Queryable {
   query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows>;
 }
 
+/** Does work as a whole or not at all: in a transaction, or within one in a part that may fail by itself. */
+export interface Transactional extends Queryable {
+  transaction<T>(work: (db: Transactional) => Promise<T>): Promise<T>;
+}
+
 /** A timestamptz as the contract writes it: UTC, milliseconds, `Z`. */
 export function isoTimestamp(column: string): string {
   return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;

@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { Caller, KeyCaller } from '../auth/caller.js';
 import type { JsonText } from '../common/json-text.js';
 import { listPage } from '../common/list.js';
+import { PreparedPool } from '../common/prepared-pool.js';
 import {
   Params,
   type Queryable,
@@ -12,6 +13,7 @@ import {
   isoTimestamp,
   jsonObject,
 } from '../common/sql.js';
+import { transaction } from '../common/transaction.js';
 import {
   type CompanyDetail,
   type CompanyItem,
@@ -49,7 +51,10 @@ const DETAIL: Record<keyof CompanyDetail, string> = {
 
 @Injectable()
 export class CompaniesRepository {
-  constructor(private readonly db: DataSource) {}
+  constructor(
+    private readonly db: DataSource,
+    private readonly prepared: PreparedPool,
+  ) {}
 
   /** One page of the companies the caller sees, of those that pass the query's filters. */
   async list(caller: Caller, query: CompanyQuery): Promise<JsonText> {
@@ -92,7 +97,7 @@ export class CompaniesRepository {
     company: Partial<Company> & { id: string },
   ): Promise<CreatedCompany | null> {
     const params = new Params();
-    const rows = await this.db.query<CreatedCompany[]>(
+    const rows = await this.prepared.query<CreatedCompany[]>(
       `INSERT INTO company ${insertValues(company, params)} ON CONFLICT (id) DO NOTHING RETURNING id, name`,
       params.values,
     );
@@ -104,7 +109,7 @@ export class CompaniesRepository {
     _caller: KeyCaller,
     id: string,
     changes: Partial<Company>,
-    db: Queryable = this.db,
+    db: Queryable = this.prepared,
   ): Promise<{ id: string } | null> {
     const params = new Params();
     const set = assignments(changes, params);
@@ -116,7 +121,7 @@ export class CompaniesRepository {
 
   /** Runs `work` in one transaction. */
   transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return this.db.transaction((manager) => work(manager));
+    return transaction(this.db, work);
   }
 }
 

@@ -8,6 +8,7 @@ import { listPage } from '../common/list.js';
 import { PreparedPool } from '../common/prepared-pool.js';
 import { Reads } from '../common/reads.js';
 import { Params, type Queryable, assignments, insertValues } from '../common/sql.js';
+import { transaction } from '../common/transaction.js';
 import { Products } from '../config/products.js';
 import type { CreatedContact, PortalAccess } from './contact.dto.js';
 import type { Contact } from './contact.entity.js';
@@ -192,7 +193,7 @@ export class ContactsRepository {
 
   /** Runs `work` in one transaction. */
   transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return this.db.transaction((manager) => work(manager));
+    return transaction(this.db, work);
   }
 }
 
