@@ -64,6 +64,7 @@ export class ContactsRepository {
     way: ReadingWay,
     known?: RememberedTotal,
   ): Promise<JsonText | null> {
+    const { life } = this.totals;
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
     const order = listOrder(query, params);
@@ -85,7 +86,7 @@ export class ContactsRepository {
     if (way.walk && !isWhole(answer, query)) {
       // A later page asks for more documents, and says nothing of where the first matches lie.
       if (known && !cursor && query.page === 1)
-        this.totals.remember(caller, query, { ...known, isOld: true });
+        this.totals.remember(caller, query, { ...known, isOld: true }, life);
       return null;
     }
     const { page, total, also } = answer;
@@ -95,7 +96,7 @@ export class ContactsRepository {
       const isWorthIt = asOf !== null && fold !== null;
       // A walk in vain may have found out since.
       const isOld = this.totals.recall(caller, query)?.isOld ?? false;
-      this.totals.remember(caller, query, isWorthIt ? { total, asOf, fold, isOld } : null);
+      this.totals.remember(caller, query, isWorthIt ? { total, asOf, fold, isOld } : null, life);
     }
     return page;
   }
