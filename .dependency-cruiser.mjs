@@ -52,6 +52,12 @@ export default {
       { path: '^src/', pathNot: '^src/(audit|auth|common|config)/' },
     ),
     forbid(
+      'retention-knows-no-feature',
+      'It goes by tables and their age alone.',
+      { path: '^src/retention/' },
+      { path: '^src/', pathNot: '^src/(retention|common|config)/' },
+    ),
+    forbid(
       'mail-knows-no-feature',
       'What a mail says is the business of whoever sends it.',
       { path: '^src/mail/' },
@@ -68,6 +74,24 @@ export default {
       'Readiness is a question about the schema.',
       { path: '^src/health/' },
       { path: '^src/', pathNot: '^src/(health|database|auth|common|config)/' },
+    ),
+    forbid(
+      'metrics-know-what-they-count',
+      'They ask the pool, the queue and the counts; what happens in a request they are told.',
+      { path: '^src/metrics/' },
+      { path: '^src/', pathNot: '^src/(metrics|contacts|mail|common|config)/' },
+    ),
+    forbid(
+      'traces-know-no-feature',
+      'What happens in a request they are told.',
+      { path: '^src/traces/' },
+      { path: '^src/', pathNot: '^src/(traces|common|config)/' },
+    ),
+    forbid(
+      'nobody-knows-who-listens',
+      'Features tell of their work by common/signals.ts, whether or not anybody counts it.',
+      { path: '^src/', pathNot: [COMPOSITION, '^src/(metrics|traces)/'] },
+      { path: '^src/(metrics|traces)/|node_modules/(prom-client|@opentelemetry)/' },
     ),
     forbid(
       'database-stands-alone',

@@ -22,6 +22,7 @@ Measures the built service and two baselines on one database, operation by opera
 Instead of the comparison with the baselines:
   --writes            64 writers at once, with and without the triggers that keep counts and search documents
   --soak <minutes>    mixed load on the service, and what becomes of its memory
+  --overload <times>  so many times as many requests as the service answers at its peak, and what it makes of them
   --physical          the service's own statements under pgbench, where that is installed
   --sizes             what tables and indexes take on disk, per million contacts
   --migration         the migrations that add the log of changes, on a full table in use: how long anybody waits
@@ -50,10 +51,11 @@ const OPTIONS = {
   chart: { type: 'string' },
   compare: { type: 'string' },
   soak: { type: 'string' },
+  overload: { type: 'string' },
 } as const;
 
 /** Instead of the comparison. */
-const MODES = ['writes', 'soak', 'physical', 'sizes', 'migration'] as const;
+const MODES = ['writes', 'soak', 'overload', 'physical', 'sizes', 'migration'] as const;
 
 export interface Options {
   help: boolean;
@@ -69,6 +71,7 @@ export interface Options {
   compare?: string;
   mode: 'compare' | (typeof MODES)[number];
   soakMinutes: number;
+  overloadFactor: number;
 }
 
 /** What the words of a command line ask for cannot be done. */
@@ -96,6 +99,7 @@ export function readOptions(args: string[]): Options {
     compare: values.compare,
     mode: modes[0] ?? 'compare',
     soakMinutes: whole('soak', values.soak ?? '10', 1, 24 * 60),
+    overloadFactor: whole('overload', values.overload ?? '5', 1, 100),
   };
 }
 

@@ -11,6 +11,7 @@ import { measureAll, tidyUp } from './measure.ts';
 import { measureMigration } from './migration.ts';
 import { OPERATIONS } from './operations.ts';
 import { type Options, USAGE, UsageError, readOptions } from './options.ts';
+import { overload } from './overload.ts';
 import { comparePhysical } from './physical.ts';
 import { Progress, group } from './progress.ts';
 import { comparison, readResults, table } from './report.ts';
@@ -70,6 +71,7 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
   };
   if (options.mode === 'writes') return compareWrites({ client, url, start, options }, progress);
   if (options.mode === 'soak') return soak({ client, start, options }, progress);
+  if (options.mode === 'overload') return overload({ client, start, options }, progress);
   if (options.mode === 'physical') return comparePhysical({ client, url, start, options }, progress);
 
   const servers = await allOrNone(SERVER_NAMES.map((name) => start(name)));

@@ -4,20 +4,16 @@ import type pg from 'pg';
 import { residentMemory } from './cpu.ts';
 import { measure } from './load.ts';
 import { tidyUp } from './measure.ts';
-import { OPERATIONS, type OperationKey, type Request } from './operations.ts';
+import { mixedRequests } from './mixed.ts';
 import type { Options } from './options.ts';
 import type { Progress } from './progress.ts';
 import { number } from './report.ts';
-import { chooseSamples } from './samples.ts';
 import type { Server } from './servers.ts';
 
-/** Of 100 requests. Writes are one in ten, and the slow ones too few to be all that happens. */
-const MIX: Record<OperationKey, number> = { a: 20, b: 15, c: 14, d1: 3, d2: 10, e: 3, f: 25, g: 5, h: 5 };
 const CONNECTIONS = 32;
 const SAMPLE_EVERY_MS = 5_000;
 /** Until the process has reached its size. */
 const SETTLING_SHARE = 0.2;
-const REQUESTS = 10_000;
 
 interface Soak {
   client: pg.Client;
@@ -27,14 +23,7 @@ interface Soak {
 
 export async function soak({ client, start, options }: Soak, progress: Progress): Promise<void> {
   const server = await start('service');
-  const requests = mixed(
-    await chooseSamples(client, options.contacts).then((samples) =>
-      OPERATIONS.filter(({ key }) => options.operations.includes(key)).map(({ key, requests: make }) => ({
-        share: MIX[key],
-        requests: make(samples),
-      })),
-    ),
-  );
+  const requests = await mixedRequests(client, options);
   const seconds = options.soakMinutes * 60;
   progress.begin(`mixed load for ${options.soakMinutes} minutes`);
   const memory: { minutes: number; megabytes: number }[] = [];
@@ -90,16 +79,6 @@ function tell(
       `memory of the process (MB): first ${number(first)}, last ${number(last)}, max ${number(max)}, ` +
       `growth ${growth === null ? '–' : growth.toFixed(2)} a minute after the first ${SETTLING_SHARE * 100} %\n`,
   );
-}
-
-/** Requests in a random but repeatable order, each operation by its share. */
-function mixed(operations: readonly { share: number; requests: readonly Request[] }[]): Request[] {
-  const turns = operations.flatMap(({ share, requests }) => Array.from({ length: share }, () => requests));
-  // A step that has no divisor in common with a hundred turns spreads each operation evenly.
-  return Array.from({ length: REQUESTS }, (_, index) => {
-    const requests = turns[(index * 37) % turns.length] ?? [];
-    return requests[(index * 101) % requests.length];
-  }).filter((request) => request !== undefined);
 }
 
 /** Megabytes per minute, by least squares. */

@@ -13,9 +13,12 @@ import { ConfigModule } from './config/config.module.js';
 import type { Env } from './config/env.js';
 import { loggerOptions } from './config/logger.js';
 import { ContactsModule } from './contacts/contacts.module.js';
-import { dataSourceOptions } from './data-source.js';
+import { dataSourceOptions, replicaOf } from './data-source.js';
 import { HealthModule } from './health/health.module.js';
+import { MetricsModule } from './metrics/metrics.module.js';
 import { PortalModule } from './portal/portal.module.js';
+import { RetentionModule } from './retention/retention.module.js';
+import { TracesModule } from './traces/traces.module.js';
 
 @Module({})
 export class AppModule {
@@ -26,13 +29,16 @@ export class AppModule {
         ConfigModule.with(env),
         LoggerModule.forRoot(loggerOptions(env)),
         TypeOrmModule.forRoot({ ...dataSourceOptions(env), retryAttempts: 0 }),
-        CommonModule,
+        CommonModule.with(replicaOf(env)),
         AuthModule,
         AuditModule,
         CompaniesModule,
         ContactsModule,
         PortalModule,
+        RetentionModule,
         HealthModule,
+        MetricsModule,
+        TracesModule,
       ],
       providers: [
         { provide: APP_PIPE, useClass: InputPipe },

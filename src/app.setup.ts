@@ -1,19 +1,25 @@
 // How the application is put together over HTTP: the same for main.ts, the tests and the exported reference.
 import { randomUUID } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, Server } from 'node:http';
 import cookie from '@fastify/cookie';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { callerIdOf } from './auth/current-caller.decorator.js';
+import { sendTokens } from './common/consistency-token.js';
 import { sendError, toApiError } from './common/error.filter.js';
-import { ApiError, errorBody } from './common/errors.js';
+import { ApiError } from './common/errors.js';
 import { toJson } from './common/json-text.js';
 import { readJson, readQuery } from './common/json.js';
-import { logRequest } from './common/request-log.js';
-import { type Env, allowedOrigins } from './config/env.js';
+import { answerBrokenHttp, httpServerOptions, refuseOversized } from './common/http-limits.js';
+import { LoadShedding } from './common/load-shedding.js';
+import { followRequests } from './common/request-log.js';
+import { securityHeaders } from './common/security-headers.js';
+import { Servers } from './common/servers.js';
+import { type Env, allowedOrigins, publicUrlOf } from './config/env.js';
+import { InFlight } from './health/in-flight.js';
 import { servePortalDemo } from './local/portal-demo.js';
 import { serveDocs } from './openapi-document.js';
 
@@ -31,6 +37,11 @@ function attempt(done: Done, work: () => unknown): void {
 }
 
 const BODY_LIMIT = 1024 * 1024;
+/**
+ * How long a connection stays open between two requests, in ms. Longer than any proxy before us keeps it (deploy/): if
+ * we were the first to close it, a request might just be on its way, and would be lost.
+ */
+const KEEP_ALIVE_MS = 75_000;
 /** How long a browser may remember what a portal is allowed. */
 const PREFLIGHT_SECONDS = 600;
 /** A caller's request id is taken over if it looks like one. */
@@ -49,7 +60,9 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
     abortOnError: false,
   });
   if (preview) return app;
+  app.get(InFlight).follow(app.getHttpAdapter().getInstance());
   acceptJson(app);
+  sendTokens(app.getHttpAdapter().getInstance(), app.get(Servers));
   admitPortals(app, allowedOrigins(env));
   await app.register(cookie);
   serveDocs(app, env);
@@ -61,38 +74,49 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
 }
 
 function fastifyAdapter(env: Env): FastifyAdapter {
-  const adapter = new FastifyAdapter({
+  const follow = followRequests(callerIdOf);
+  const headers = securityHeaders(publicUrlOf(env).startsWith('https:'));
+  const shedding = new LoadShedding(env, requestId, headers);
+  const options: FastifyHttpOptions<Server> & { skipMiddie: boolean } = {
     bodyLimit: BODY_LIMIT,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // While we drain: what arrives on a connection that is still open is answered like anything else.
+    return503OnClosing: false,
     // We have no middleware, and the engine for it would look at every request.
     skipMiddie: true,
     trustProxy: env.TRUST_PROXY.length > 0 ? env.TRUST_PROXY : false,
     requestIdHeader: false,
-    genReqId: (request: { headers: Record<string, unknown> }) => requestId(request.headers['x-request-id']),
+    genReqId: requestId,
     routerOptions: { querystringParser: (text: string) => ({ text }), maxParamLength: 200 },
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
-      void reply.header('x-request-id', request.id);
-      sendError(reply, badUrl(error), request.id);
       // Fastify runs no hook for it.
-      logRequest(request, reply);
+      follow(request, reply, () => {
+        void reply.headers(headers).header('x-request-id', request.id);
+        sendError(reply, badUrl(error), request.id);
+      });
     },
-    clientErrorHandler: answerBrokenHttp,
-  });
+    http: httpServerOptions(env),
+    serverFactory: (handle, given) => shedding.serverFor(handle, given),
+    clientErrorHandler: (error, socket) => answerBrokenHttp(error, socket, { env, headers }),
+  };
+  const adapter = new FastifyAdapter(options);
   const fastify = adapter.getInstance();
   fastify.setReplySerializer(toJson);
+  fastify.addHook('onRequest', follow);
   // On the way out, where the answers to preflights pass, too.
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     void reply.header('x-request-id', request.id);
+    for (const name in headers) if (!reply.hasHeader(name)) void reply.header(name, headers[name]);
     done();
   });
   fastify.addHook('onRequest', (request, _reply, done) => {
     attempt(
       (error) => done(error ?? undefined),
-      () => readUrl(request),
+      () => {
+        refuseOversized(request, env);
+        readUrl(request);
+      },
     );
-  });
-  fastify.addHook('onResponse', (request, reply, done) => {
-    logRequest(request, reply, callerIdOf(request));
-    done();
   });
   return adapter;
 }
@@ -104,31 +128,14 @@ function readUrl(request: FastifyRequest): void {
     throw new ApiError('malformed_url', { message: 'The URL holds a NUL character.' });
 }
 
-function requestId(given: unknown): string {
+function requestId({ headers }: { headers: Record<string, unknown> }): string {
+  const given = headers['x-request-id'];
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUID();
 }
 
 /** find-my-way reports every URL it cannot decode before any route is chosen. */
 function badUrl(error: FastifyError): ApiError {
   return error.code === 'FST_ERR_BAD_URL' ? new ApiError('malformed_url') : toApiError(error);
-}
-
-/** What is not HTTP at all never reaches the application; it gets the same envelope all the same. */
-function answerBrokenHttp(
-  error: { code?: string },
-  socket: { writable: boolean; end(text: string): void; destroy(): void },
-): void {
-  if (!socket.writable || error.code === 'ECONNRESET') return socket.destroy();
-  const fault = new ApiError(
-    error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'malformed_request',
-  );
-  const id = randomUUID();
-  const body = JSON.stringify(errorBody(fault, id));
-  const reason = fault.status === 431 ? 'Request Header Fields Too Large' : 'Bad Request';
-  socket.end(
-    `HTTP/1.1 ${fault.status} ${reason}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-      `X-Request-Id: ${id}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }
 
 /** CORS: pages of these origins may call us, with cookies; no other page may read an answer or send a write. */
@@ -139,8 +146,23 @@ function admitPortals(app: NestFastifyApplication, origins: readonly string[]): 
     credentials: true,
     methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
     // Not X-SM-Key: a key has no place in a browser.
-    allowedHeaders: ['Authorization', 'Content-Type', 'If-Match', 'If-None-Match', 'X-Request-Id'],
-    exposedHeaders: ['ETag', 'Location', 'X-Request-Id', 'Retry-After'],
+    allowedHeaders: [
+      'Authorization',
+      'Content-Type',
+      'Idempotency-Key',
+      'If-Match',
+      'If-None-Match',
+      'X-Request-Id',
+    ],
+    exposedHeaders: [
+      'ETag',
+      'Idempotency-Replayed',
+      'Location',
+      'RateLimit',
+      'RateLimit-Policy',
+      'Retry-After',
+      'X-Request-Id',
+    ],
     maxAge: PREFLIGHT_SECONDS,
     strictPreflight: false,
   });

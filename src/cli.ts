@@ -5,6 +5,7 @@ import { SCOPES } from './auth/caller.js';
 import { type Command, OPTIONS, type Outcome, type Values } from './cli/command.js';
 import { keys } from './cli/keys.js';
 import { signingKeys } from './cli/signing-keys.js';
+import { sweep } from './cli/sweep.js';
 import { verify } from './cli/verify.js';
 import { ApiError, type Fault } from './common/errors.js';
 import { loadEnv } from './config/env.js';
@@ -16,9 +17,10 @@ const USAGE = `Usage: npm run --silent cli -- <command>     (in the image: node 
 
   keys create --name <text> --scopes <a,b>   make a key; prints its text, and nothing else, on stdout
               (npm itself adds two lines there unless run with --silent)
-              [--expires-at <timestamp>] [--allowed-cidrs <a,b>]
+              [--expires-at <timestamp>] [--allowed-cidrs <a,b>] [--rate-limit <n>]
   keys list [--json]                         every key, newest first
   keys rotate <id> [--overlap-seconds <n>]   give a key a new secret; prints the new text on stdout
+  keys limit <id> [--rate-limit <n>]         requests a minute, 0 for any number; the default without the option
   keys revoke <id>                           end a key for good
 
   signing-keys rotate                        the waiting key begins to sign portal tokens, and a new one waits;
@@ -30,6 +32,9 @@ const USAGE = `Usage: npm run --silent cli -- <command>     (in the image: node 
                                              service runs; exit code 1 when something differs
   verify --rebuild [--json]                  counts anew, mends search documents, and verifies again
 
+  sweep [--json]                             removes sessions, links and audit entries that have been kept as long as
+                                             the settings say, as the service does every hour; tells how many
+
 Scopes: ${SCOPES.join(', ')}
 
 Exit codes: 0 done, 1 failed (verify: or something differs), 2 not understood.
@@ -40,8 +45,9 @@ const TOPICS: Record<string, Record<string, Command>> = {
   keys,
   'signing-keys': signingKeys,
   'keys:signing': signingKeys,
-  // One word, no verb.
+  // One word each, no verb.
   verify: { '': verify },
+  sweep: { '': sweep },
 };
 
 class UsageError extends Error {
@@ -97,9 +103,9 @@ async function run(command: Command, values: Values, word: string): Promise<Outc
   const env = { ...given, DATABASE_URL: database.url };
   const db = new DataSource(dataSourceOptions(env));
   try {
-    await requireSchema(database.url);
-    await db.initialize();
     const tell = (line: string): boolean => process.stderr.write(`${line}\n`);
+    await requireSchema(database.url, { timeout: env.DATABASE_START_TIMEOUT_MS, tell });
+    await db.initialize();
     const answer = await command.run({ db, env, tell }, values, word);
     return typeof answer === 'string' ? { stdout: answer, exitCode: 0 } : answer;
   } finally {

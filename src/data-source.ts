@@ -1,6 +1,6 @@
 // The one place that says how the database is reached: Nest, the command line and the tests all use it.
 import pg from 'pg';
-import type { DataSourceOptions } from 'typeorm';
+import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
 import { ImpatientPool } from './common/impatient-pool.js';
 import { Company } from './companies/company.entity.js';
@@ -21,7 +21,12 @@ export const entities = [Company, Contact, ApiKey, SigningKey, PortalSession, Po
  */
 export function dataSourceOptions(
   env: Pick<Env, 'DATABASE_URL' | 'DATABASE_POOL_SIZE'> &
-    Partial<Pick<Env, 'DATABASE_TIMEOUT_MS' | 'DATABASE_DIRECT_URL'>>,
+    Partial<
+      Pick<
+        Env,
+        'DATABASE_TIMEOUT_MS' | 'DATABASE_DIRECT_URL' | 'DATABASE_POOL_WAIT_MS' | 'DATABASE_POOL_QUEUE'
+      >
+    >,
 ): DataSourceOptions {
   const timeout = env.DATABASE_TIMEOUT_MS;
   return {
@@ -31,18 +36,28 @@ export function dataSourceOptions(
     synchronize: false,
     poolSize: env.DATABASE_POOL_SIZE,
     applicationName: 'contacts',
-    connectTimeoutMS: timeout ?? 5_000,
+    // For a new connection as well as for one that others have.
+    connectTimeoutMS: Math.min(timeout ?? 5_000, env.DATABASE_POOL_WAIT_MS ?? Infinity),
     driver: { ...pg, Pool: ImpatientPool },
     // The server cancels a slow query; should it not even do that, the connection is lost.
     extra: {
       idleTimeoutMillis: 30_000,
+      maxWaiting: env.DATABASE_POOL_QUEUE,
       // A pooler in transaction mode refuses these at start-up: there the role sets them (ALTER ROLE … SET).
       ...(!env.DATABASE_DIRECT_URL && {
         statement_timeout: timeout,
+        // Of a process whose machine is gone the server hears nothing: its locks end with this.
+        idle_in_transaction_session_timeout: timeout,
         // Compiling a search takes longer than running it, and its estimated cost sets it off on a large table.
         options: '-c jit=off',
       }),
       query_timeout: timeout && timeout + GRACE,
     },
   };
+}
+
+/** The replica to read from, not yet connected; null when there is none. */
+export function replicaOf(env: Env): DataSource | null {
+  const { DATABASE_REPLICA_URL: url } = env;
+  return url ? new DataSource(dataSourceOptions({ ...env, DATABASE_URL: url })) : null;
 }

@@ -1,14 +1,21 @@
 // The service: opens its database, listens, and drains when asked to stop.
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp } from './app.setup.js';
+import { logLastWords } from './common/last-words.js';
 import { DEMO_PATH, type Env, loadEnv } from './config/env.js';
+import { startLogger } from './config/logger.js';
+import { drainOnSignal, onSignal } from './drain.js';
 import { installQueues } from './mail/install-queues.js';
+import { awaitDatabase } from './database/await-database.js';
 import { Migrator } from './database/migrator.js';
 import { requireSchema } from './database/require-schema.js';
 import { banner } from './local/banner.js';
 import { findSampleVisitor, prepareFirstStart } from './local/first-start.js';
-import { type ServiceDatabase, openServiceDatabase } from './local/local-database.js';
+import { openServiceDatabase } from './local/local-database.js';
 
+logLastWords();
+// Nothing is under way yet. (As process 1 of a container, no signal would end it without a word.)
+onSignal(() => process.exit(0));
 try {
   await start(loadEnv());
 } catch (error) {
@@ -24,20 +31,31 @@ async function start(given: Env): Promise<void> {
       await new Migrator({ url: database.url, log: () => {} }).up();
       await installQueues(database.url);
     }
-    await requireSchema(database.url);
+    await requireDatabase(env);
     const app = await createApp(env);
     const key = database.embedded ? await prepareFirstStart(app) : null;
     await app.listen({ host: env.HOST, port: env.PORT });
+    drainOnSignal(app, env, database.close);
     const url = env.PUBLIC_URL ?? localUrl(app);
     await database.announce(url);
     const visitor = database.embedded ? await findSampleVisitor(app) : null;
     const demo = env.NODE_ENV === 'production' ? null : { url: url + DEMO_PATH, visitor };
     process.stdout.write(banner({ url, embedded: database.embedded, key, demo }));
-    drainOnSignal(app, database);
   } catch (error) {
     await database.close();
     throw error;
   }
+}
+
+async function requireDatabase(env: Env & { DATABASE_URL: string }): Promise<void> {
+  let logger: ReturnType<typeof startLogger> | undefined;
+  const patience = {
+    timeout: env.DATABASE_START_TIMEOUT_MS,
+    tell: (line: string): void => (logger ??= startLogger(env)).warn(line),
+  };
+  await requireSchema(env.DATABASE_URL, patience);
+  const direct = env.DATABASE_DIRECT_URL;
+  if (direct) await awaitDatabase(direct, { ...patience, setting: 'DATABASE_DIRECT_URL' });
 }
 
 function localUrl(app: NestFastifyApplication): string {
@@ -45,17 +63,6 @@ function localUrl(app: NestFastifyApplication): string {
   if (address === null || typeof address === 'string') return String(address);
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   return `http://${host === '0.0.0.0' || host === '[::]' ? 'localhost' : host}:${address.port}`;
-}
-
-/** The first signal finishes what is in flight, the second ends at once. */
-function drainOnSignal(app: NestFastifyApplication, database: ServiceDatabase): void {
-  const stop = async (): Promise<void> => {
-    process.once('SIGINT', () => process.exit(1)).once('SIGTERM', () => process.exit(1));
-    await app.close();
-    await database.close();
-    process.exit(0);
-  };
-  process.once('SIGINT', () => void stop()).once('SIGTERM', () => void stop());
 }
 
 function explain(error: unknown): string {

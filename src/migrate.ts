@@ -3,10 +3,12 @@ import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadEnv } from './config/env.js';
 import { dataSourceOptions } from './data-source.js';
+import { awaitDatabase } from './database/await-database.js';
 import { type Drift, findDrift } from './database/drift.js';
 import { isMigrationName, writeMigration } from './database/generate.js';
 import { isUpToDate, statusText } from './database/migration-status.js';
 import { Migrator } from './database/migrator.js';
+import { grantServiceRole } from './database/service-role.js';
 import { installQueues } from './mail/install-queues.js';
 import { openDatabase } from './local/local-database.js';
 
@@ -15,6 +17,8 @@ const USAGE = `Usage: npx nest start migrate -- <command>     (in the image: nod
   up [--to <name>] [--dry-run]      apply pending migrations; --dry-run prints their SQL instead
   down [--steps <n>] [--dry-run]    undo the last applied migration, or the last n
   status [--json]                   show what is applied and what is not
+  grant <role> [--dry-run]          let the service run as a role that owns nothing: gives it what the service needs,
+                                    takes all else; again after each up; --dry-run prints the SQL
   generate <verb-noun>              write a migration with what the entities ask for
   generate --check                  print how entities and schema differ, and write nothing
 
@@ -39,6 +43,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   up: ['dry-run', 'to'],
   down: ['dry-run', 'steps'],
   status: ['json'],
+  grant: ['dry-run'],
   generate: ['check'],
 };
 
@@ -57,6 +62,8 @@ async function main(args: string[]): Promise<number> {
     const database = await openDatabase(env);
     try {
       const url = env.DATABASE_DIRECT_URL ?? database.url;
+      const setting = env.DATABASE_DIRECT_URL ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL';
+      await awaitDatabase(url, { timeout: env.DATABASE_START_TIMEOUT_MS, tell, setting });
       const migrator = new Migrator({ url });
       switch (command) {
         case 'up':
@@ -68,6 +75,10 @@ async function main(args: string[]): Promise<number> {
           return 0;
         case 'status':
           return await status(migrator, values.json === true);
+        case 'grant':
+          await requireCurrent(migrator);
+          await grantServiceRole({ url, role: name ?? '', dryRun: values['dry-run'] });
+          return 0;
         default: {
           await requireCurrent(migrator);
           const drift = await findDrift(dataSourceOptions({ DATABASE_URL: url, DATABASE_POOL_SIZE: 1 }));
@@ -97,10 +108,12 @@ function readArguments(args: string[]) {
   if (values.steps !== undefined && !/^[1-9]\d{0,5}$/.test(values.steps)) {
     throw new UsageError('--steps takes a whole number from 1.');
   }
-  const named = command === 'generate' && !values.check;
-  if (named && (name === undefined || !isMigrationName(name))) {
+  const generates = command === 'generate' && !values.check;
+  if (generates && (name === undefined || !isMigrationName(name))) {
     throw new UsageError('generate takes a name of the form <verb>-<noun>, such as add-company-city.');
   }
+  if (command === 'grant' && !name) throw new UsageError('grant takes the name of a role.');
+  const named = generates || command === 'grant';
   const [excess] = named ? rest : [name, ...rest];
   if (excess !== undefined) throw new UsageError(`Unexpected argument: ${excess}`);
   return { command, name, values };
@@ -143,6 +156,11 @@ async function generate(name: string, drift: Drift): Promise<number> {
       : `Wrote ${path}. Read it before you run it: TypeORM changes a column's type by dropping the column.\n`,
   );
   return 0;
+}
+
+/** Not where the SQL of a dry run and the JSON of a status go. */
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 function explain(error: unknown): string {

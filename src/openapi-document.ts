@@ -1,10 +1,18 @@
 // The API reference, generated from the code: OpenAPI 3.1 at /openapi.json, Swagger UI at /docs.
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
-import { type CollectedCodes, ERROR_CODES, ERROR_SCHEMA, errorResponses } from './common/api-docs.js';
+import {
+  ANSWER_HEADERS,
+  type CollectedCodes,
+  ERROR_CODES,
+  ERROR_SCHEMA,
+  answerHeaders,
+  errorResponses,
+} from './common/api-docs.js';
 import type { ErrorCode } from './common/errors.js';
-import { packageVersion } from './config/version.js';
+import { addHeadersBelow, pageHeaders } from './common/security-headers.js';
 import type { Env } from './config/env.js';
+import { packageVersion } from './config/version.js';
 
 type Json = null | string | number | boolean | Json[] | { [key: string]: Json };
 type JsonObject = { [key: string]: Json };
@@ -12,11 +20,12 @@ type JsonObject = { [key: string]: Json };
 interface Operation {
   [ERROR_CODES]?: CollectedCodes;
   requestBody?: object;
-  responses: Record<string, object>;
+  responses: Record<string, { headers?: object }>;
+  security?: object[];
 }
 
 /** Errors that belong to no route in particular. */
-const ANYWHERE: ErrorCode[] = ['malformed_url', 'internal_error', 'unavailable'];
+const ANYWHERE: ErrorCode[] = ['malformed_url', 'internal_error', 'overloaded', 'unavailable'];
 const WITH_BODY: ErrorCode[] = ['invalid_json', 'body_too_large', 'unsupported_media_type'];
 
 const DESCRIPTION = `People associated with companies.
@@ -43,6 +52,7 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
     operationIdFactory: (controller, method) => `${method}${controller.replace('Controller', '')}`,
   });
   const schemas = ((document.components ??= {}).schemas ??= {});
+  document.components.headers = ANSWER_HEADERS;
   schemas.Error = ERROR_SCHEMA;
   for (const [name, schema] of Object.entries(schemas)) {
     // Answers are closed, so that the contract tests notice a field too many.
@@ -57,6 +67,8 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
       errorResponses([...new Set([...codes, ...(requestBody ? WITH_BODY : []), ...ANYWHERE])]),
     );
     delete operation[ERROR_CODES];
+    for (const [status, response] of Object.entries(operation.responses))
+      response.headers = answerHeaders(status, operation.security !== undefined);
   }
   return asOpenApi31(document as unknown as Json) as unknown as OpenAPIObject;
 }
@@ -65,10 +77,25 @@ export function openApiDocument(app: NestFastifyApplication): OpenAPIObject {
 export function serveDocs(app: NestFastifyApplication, env: Env): void {
   const document = openApiDocument(app);
   if (env.PUBLIC_URL) document.servers = [{ url: env.PUBLIC_URL }];
+  const page = pageHeaders({
+    'script-src': ["'self'"],
+    // Swagger UI writes styles into the page and has its pictures there.
+    'style-src': ["'self'", "'unsafe-inline'"],
+    'img-src': ["'self'", 'data:'],
+    // "Try it out" asks where the document says we are.
+    'connect-src': ["'self'", ...(env.PUBLIC_URL ? [new URL(env.PUBLIC_URL).origin] : [])],
+  });
+  addHeadersBelow(app.getHttpAdapter().getInstance(), '/docs', page);
   SwaggerModule.setup('docs', app, document, {
     jsonDocumentUrl: 'openapi.json',
     customSiteTitle: 'Contacts API',
-    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true },
+    swaggerOptions: {
+      persistAuthorization: true,
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+      // Or it would ask a validator elsewhere for a badge.
+      validatorUrl: 'none',
+    },
   });
 }
 

@@ -137,6 +137,28 @@ test('migrates a table in use, goes on after the run was killed, and undoes it a
   );
 }, 120_000);
 
+test('overloads the service, which answers some and refuses the rest', async () => {
+  const size = ['--contacts', String(CONTACTS), '--seconds', '1', '--warm-up', '0'];
+  const { code, stdout, stderr } = await run('npm', [
+    'run',
+    '--silent',
+    'bench',
+    '--',
+    '--overload',
+    '20',
+    '--json',
+    '-',
+    ...size,
+  ]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('20 times as many') });
+  const rates = { perSecond: expect.any(Number), p50: expect.any(Number), p99: expect.any(Number) };
+  const result = JSON.parse(stdout);
+  expect(result).toMatchObject({ contacts: CONTACTS, good: rates, refused: rates, failed: 0 });
+  expect(result.offered).toBeCloseTo(result.peak * 20);
+  for (const { perSecond } of [result.good, result.refused]) expect(perSecond).toBeGreaterThan(0);
+  expect(await countContacts()).toBe(CONTACTS);
+}, 120_000);
+
 test.each([
   [['--opperations', 'a'], 'There is no option --opperations; did you mean --operations?'],
   [['--operations', 'a,x'], 'there is no operation "x"; choose from a, b, c, d1, d2, e, f, g, h.'],

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Finished, runEntry } from './support/process.js';
 import { TestService } from './support/service.js';
+import { waitUntil } from './support/wait.js';
 
 const KEY = /^smk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}[0-9A-Za-z]{6}\n$/;
 
@@ -46,6 +47,23 @@ test('keys rotate prints the new key; the old one lives for the overlap', async 
   expect(await statusWith(old)).toBe(200);
 });
 
+test('keys create and keys limit say how often a key may be used', async () => {
+  const key = await create('--rate-limit', '7');
+  const policy = async (): Promise<string | undefined> => {
+    const { headers } = await service.as({ 'x-sm-key': key.trim() }).get('/api/contacts');
+    return headers['ratelimit-policy'];
+  };
+  expect(await policy()).toBe('"key";q=7;w=60');
+  const limit = async (...options: string[]): Promise<string> =>
+    (await cli('keys', 'limit', idOf(key), ...options)).stdout;
+  expect(await limit('--rate-limit', '600')).toBe(`Requests of ${idOf(key)} a minute: 600.\n`);
+  await waitUntil(async () => (await policy()) === '"key";q=600;w=60');
+  expect(await limit('--rate-limit', '0')).toBe(`Requests of ${idOf(key)} a minute: any number.\n`);
+  await waitUntil(async () => (await policy()) === undefined);
+  expect(await limit()).toBe(`Requests of ${idOf(key)} a minute: the default.\n`);
+  await waitUntil(async () => (await policy()) === '"key";q=60000;w=60');
+});
+
 test('keys revoke ends a key', async () => {
   const key = await create();
   const { code, stdout } = await cli('keys', 'revoke', idOf(key));
@@ -88,6 +106,8 @@ describe('says what is wrong on stderr and by its exit code', () => {
     ],
     [['keys', 'create', '--nam', 'x'], 2, "Unknown option '--nam'"],
     [['keys', 'rotate', 'k', '--overlap-seconds', 'long'], 1, '--overlap-seconds: '],
+    [['keys', 'limit', 'k', '--rate-limit', ''], 1, '--rate-limit: '],
+    [['keys', 'limit', 'nosuchkey000'], 1, 'There is no living API key "nosuchkey000".'],
     [['keys', 'rotate'], 2, 'takes the id of one key'],
     [['keys', 'revoke', 'nosuchkey000'], 1, 'There is no living API key "nosuchkey000".'],
     [['keys', 'list', '--name', 'x'], 2, 'keys list has no option --name'],

@@ -59,7 +59,7 @@ describe('docs/errors.md', () => {
   });
 
   test('lists exactly the codes of single faults that the rules give', () => {
-    const rules = ['fields', 'params', 'rule', 'json', 'cursor', 'input.pipe'].map((name) =>
+    const rules = ['fields', 'params', 'rule', 'json', 'cursor', 'etag', 'input.pipe'].map((name) =>
       read(`src/common/${name}.ts`),
     );
     const features = ['contacts/contact.fields', 'contacts/contact.query', 'portal/redirects'].map((name) =>

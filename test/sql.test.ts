@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { DataSource } from 'typeorm';
 import { ApiKeysRepository } from '../src/auth/api-keys.repository.js';
 import { OPERATOR, type PortalCaller } from '../src/auth/caller.js';
+import { IdempotentWritesRepository } from '../src/auth/idempotent-writes.repository.js';
 import { PortalCallersRepository } from '../src/auth/portal-callers.repository.js';
 import { PreparedPool } from '../src/common/prepared-pool.js';
 import { Reads } from '../src/common/reads.js';
@@ -150,6 +151,24 @@ describe('companies', () => {
   });
 });
 
+/** What is random or hashed differs each time. */
+const withoutHashes = (text: string): string => text.replace(/\{"type":"Buffer".*?\]\}/g, '"<hash>"');
+
+describe('writes kept for retries', () => {
+  const writes = (): IdempotentWritesRepository => service.app.get(IdempotentWritesRepository);
+  const db = (): DataSource => service.app.get(DataSource);
+  const bytes = Buffer.alloc(32);
+  const calls: [string, () => Promise<unknown>][] = [
+    ['claim', () => writes().claim(bytes, bytes, db())],
+    ['keep', () => writes().keep(bytes, bytes, db())],
+    ['findById', () => writes().findById(bytes, db())],
+  ];
+  test.each(calls)('%s', async (_name, call) => {
+    await call();
+    expect(withoutHashes(statements.join('\n\n'))).toMatchSnapshot();
+  });
+});
+
 describe('API keys and portal callers', () => {
   const keys = (): ApiKeysRepository => service.app.get(ApiKeysRepository);
   const db = (): DataSource => service.app.get(DataSource);
@@ -164,6 +183,7 @@ describe('API keys and portal callers', () => {
         scopes: ['contacts:read'],
         allowed_cidrs: null,
         expires_at: null,
+        rate_limit: 600,
       },
       db(),
     );
@@ -172,6 +192,7 @@ describe('API keys and portal callers', () => {
     ['findById', () => keys().findById(id)],
     ['insert', insert],
     ['rotate', () => keys().rotate(id, hash, 60, ['contacts:read'], db())],
+    ['limit', () => keys().limit(id, 60, db())],
     ['revoke', () => keys().revoke(id, db())],
     ['touch', () => keys().touch([id])],
     [
@@ -181,6 +202,6 @@ describe('API keys and portal callers', () => {
   ];
   test.each(calls)('%s', async (_name, call) => {
     await call();
-    expect(statements.join('\n\n').replace(/\{"type":"Buffer".*?\]\}/g, '"<hash>"')).toMatchSnapshot();
+    expect(withoutHashes(statements.join('\n\n'))).toMatchSnapshot();
   });
 });

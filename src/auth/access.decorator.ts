@@ -2,6 +2,7 @@
 import { SetMetadata, applyDecorators } from '@nestjs/common';
 import { ApiBearerAuth, ApiSecurity } from '@nestjs/swagger';
 import { AnswersErrors } from '../common/api-docs.js';
+import type { ErrorCode } from '../common/errors.js';
 import type { Scope } from './caller.js';
 
 export const ACCESS = 'access';
@@ -18,8 +19,14 @@ export function Access(access: RouteAccess): MethodDecorator {
     ...(access.key ? [ApiSecurity('apiKey')] : []),
     ...(access.portal ? [ApiBearerAuth('portalToken')] : []),
   ];
-  const errors = ['ambiguous_credentials', 'unauthenticated', 'forbidden', 'insufficient_scope'] as const;
-  return applyDecorators(SetMetadata(ACCESS, access), ...security, AnswersErrors([...errors]));
+  const errors: ErrorCode[] = [
+    'ambiguous_credentials',
+    'unauthenticated',
+    'forbidden',
+    'insufficient_scope',
+    'rate_limited',
+  ];
+  return applyDecorators(SetMetadata(ACCESS, access), ...security, AnswersErrors(errors));
 }
 
 /** Opens a route to everybody: health, documentation. */

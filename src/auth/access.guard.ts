@@ -1,14 +1,17 @@
 // The one guard on every route: finds out who is calling, then whether the route lets them in.
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { tokenOf } from '../common/consistency-token.js';
 import { ApiError } from '../common/errors.js';
+import { authenticationFailed } from '../common/signals.js';
 import { ACCESS, type RouteAccess } from './access.decorator.js';
 import { looksLikeApiKey } from './api-key-format.js';
 import { ApiKeyBearerStrategy, ApiKeyStrategy, bearerToken } from './api-key.strategy.js';
 import type { Caller } from './caller.js';
 import type { AuthenticatedRequest } from './current-caller.decorator.js';
 import { JwtStrategy } from './jwt.strategy.js';
+import { RateLimits } from './rate-limits.js';
 import { OriginCheck, SESSION_COOKIE } from './session-cookie.js';
 
 /** What a passport strategy is to whoever runs it. */
@@ -24,6 +27,7 @@ export class AccessGuard implements CanActivate {
     private readonly keyInHeader: ApiKeyStrategy,
     private readonly keyAsBearer: ApiKeyBearerStrategy,
     private readonly jwt: JwtStrategy,
+    private readonly limits: RateLimits,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -31,7 +35,8 @@ export class AccessGuard implements CanActivate {
     if (access === 'public') return true;
     if (!access)
       throw new ApiError('forbidden', { message: 'This route declares no access, so nobody has it.' });
-    const request = context.switchToHttp().getRequest<AuthenticatedRequest>();
+    const http = context.switchToHttp();
+    const request = http.getRequest<AuthenticatedRequest>();
     const strategy = this.strategyFor(request);
     // A browser sends cookies on its own, even for another site's page: only then the origin matters.
     const { headers, cookies } = request;
@@ -39,7 +44,12 @@ export class AccessGuard implements CanActivate {
       bearerToken(headers.authorization) === undefined && cookies[SESSION_COOKIE] !== undefined;
     if (byCookie) this.origins.require(request);
     const caller = await authenticate(strategy, request);
-    request.user = { ...caller, origin: { address: request.ip, requestId: request.id } };
+    request.user = {
+      ...caller,
+      origin: { address: request.ip, requestId: request.id },
+      seen: tokenOf(request),
+    };
+    await this.limits.count(caller, http.getResponse<FastifyReply>());
     requireAccess(access, request.user);
     return true;
   }
@@ -72,7 +82,10 @@ function requireAccess(access: RouteAccess, caller: Caller): void {
  */
 function authenticate(strategy: Strategy, request: FastifyRequest): Promise<Caller> {
   return new Promise((resolve, reject) => {
-    const refuse = (): void => reject(new ApiError('unauthenticated'));
+    const refuse = (): void => {
+      authenticationFailed.tell({ credential: credentialOf(request) });
+      reject(new ApiError('unauthenticated'));
+    };
     // Passport's way, too: a strategy reports to methods that an object derived from it has for one request.
     const run = Object.assign(Object.create(strategy) as Strategy, {
       success: resolve,
@@ -82,4 +95,10 @@ function authenticate(strategy: Strategy, request: FastifyRequest): Promise<Call
     });
     run.authenticate(request, {});
   });
+}
+
+function credentialOf({ headers, cookies }: FastifyRequest): 'key' | 'token' | 'none' {
+  const bearer = bearerToken(headers.authorization);
+  if (headers['x-sm-key'] !== undefined || looksLikeApiKey(bearer)) return 'key';
+  return headers.authorization !== undefined || cookies[SESSION_COOKIE] !== undefined ? 'token' : 'none';
 }

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import { Client } from 'pg';
 import { DataSource } from 'typeorm';
+import { closing } from '../common/closing.js';
 import { poolOf } from '../common/impatient-pool.js';
 
 /** Connection string of a direct session (not through a transaction pooler), for LISTEN. */
@@ -57,7 +58,7 @@ export class ApiKeyChanges implements OnApplicationBootstrap, OnApplicationShutd
   async onApplicationShutdown(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.client?.end().catch(() => undefined);
+    await closing('the listener for keys', async () => this.client?.end().catch(() => undefined));
   }
 
   private async connect(): Promise<void> {

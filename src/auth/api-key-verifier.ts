@@ -7,6 +7,7 @@ import { hashSecret, parseApiKey } from './api-key-format.js';
 import type { ApiKey } from './api-key.entity.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import type { KeyCaller } from './caller.js';
+import { RateLimits } from './rate-limits.js';
 
 /** Keys remembered at most; beyond that the oldest is forgotten. */
 const CAPACITY = 10_000;
@@ -25,6 +26,7 @@ export class ApiKeyVerifier implements OnApplicationShutdown {
   constructor(
     private readonly keys: ApiKeysRepository,
     private readonly feed: ApiKeyChanges,
+    private readonly limits: RateLimits,
   ) {
     feed.onChange((keyId) => this.forget(keyId));
   }
@@ -33,19 +35,31 @@ export class ApiKeyVerifier implements OnApplicationShutdown {
     await Promise.all(this.touching);
   }
 
-  /** The caller behind `text` used from `address`, or null for every fault of the key alike. */
+  /**
+   * The caller behind `text` used from `address`, or null for every fault of the key alike.
+   * @throws ApiError 429 when too many wrong keys came from there.
+   */
   async verify(text: string, address: string): Promise<KeyCaller | null> {
-    const parts = parseApiKey(text);
-    if (!parts) return null;
-    const key = await this.find(parts.id);
-    if (!key || !isLive(key) || !hasSecret(key, parts.secret) || !allowsAddress(key, address)) return null;
+    const key = await this.findGood(text, address);
+    if (!key) {
+      await this.limits.countWrongKey(address);
+      return null;
+    }
     this.touch(key.id);
-    return { kind: 'key', keyId: key.id, scopes: key.scopes };
+    return { kind: 'key', keyId: key.id, scopes: key.scopes, rateLimit: key.rate_limit };
   }
 
-  private async find(id: string): Promise<ApiKey | null> {
+  private async findGood(text: string, address: string): Promise<ApiKey | null> {
+    const parts = parseApiKey(text);
+    const key = parts && (await this.find(parts.id, address));
+    return key && isLive(key) && hasSecret(key, parts.secret) && allowsAddress(key, address) ? key : null;
+  }
+
+  private async find(id: string, address: string): Promise<ApiKey | null> {
     const known = this.feed.isCurrent ? this.remembered.get(id) : undefined;
     if (known) return known;
+    // Those who share the address with somebody who guesses go on with the keys that are known.
+    this.limits.requireLookup(address);
     const before = this.changes;
     const key = await this.keys.findById(id);
     if (key && before === this.changes) this.remember(key);

@@ -1,11 +1,24 @@
 // What clients send to manage API keys, and what they get back.
 import { ApiProperty, PickType } from '@nestjs/swagger';
 import ipaddr from 'ipaddr.js';
+import { MAX_RATE_LIMIT } from '../config/env.js';
 import { ListOf, NumberBetween, Text, Timestamp } from '../common/fields.js';
+import type { RuleOptions } from '../common/rule.js';
 import type { ApiKey } from './api-key.entity.js';
 import { SCOPES, type Scope } from './caller.js';
 
 const DAY = 86_400;
+
+const RateLimit = (options: RuleOptions = {}): PropertyDecorator =>
+  NumberBetween({
+    min: 0,
+    max: MAX_RATE_LIMIT,
+    integer: true,
+    nullable: true,
+    description: 'Requests a minute; 0 for any number, null for the default.',
+    example: 600,
+    ...options,
+  });
 
 export class CreateApiKeyDto {
   @Text({ max: 100, required: true, description: 'What the key is for.', example: 'billing backend' })
@@ -30,6 +43,14 @@ export class CreateApiKeyDto {
     example: ['10.0.0.0/8'],
   })
   allowed_cidrs?: string[] | null;
+
+  @RateLimit()
+  rate_limit?: number | null;
+}
+
+export class PatchApiKeyDto {
+  @RateLimit({ required: true })
+  rate_limit: number | null;
 }
 
 export class RotateApiKeyDto {
@@ -54,6 +75,8 @@ export class ApiKeyView {
   @ApiProperty({ example: 'billing backend' }) name: string;
   @ApiProperty({ type: [String], enum: SCOPES }) scopes: Scope[];
   @ApiProperty({ type: 'array', items: { type: 'string' }, nullable: true }) allowed_cidrs: string[] | null;
+  @ApiProperty({ type: 'integer', nullable: true, description: 'Requests a minute; null for the default.' })
+  rate_limit: number | null;
   @ApiProperty({ format: 'date-time' }) created_at: string;
   @ApiProperty(moment) expires_at: string | null;
   @ApiProperty(moment) last_used_at: string | null;
@@ -82,6 +105,7 @@ export function viewOf(key: ApiKey): ApiKeyView {
     name: key.name,
     scopes: key.scopes,
     allowed_cidrs: key.allowed_cidrs,
+    rate_limit: key.rate_limit,
     created_at: key.created_at.toISOString(),
     expires_at: key.expires_at?.toISOString() ?? null,
     last_used_at: key.last_used_at?.toISOString() ?? null,

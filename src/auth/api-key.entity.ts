@@ -33,6 +33,10 @@ export class ApiKey {
   @Column('timestamptz', { nullable: true })
   expires_at: Date | null;
 
+  /** Requests a minute, 0 for any number; null means the service's default. */
+  @Column('integer', { nullable: true })
+  rate_limit: number | null;
+
   /** Written at most once a minute. */
   @Column('timestamptz', { nullable: true })
   last_used_at: Date | null;

@@ -1,18 +1,31 @@
 // The routes of API keys.
-import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Header, HttpCode, Param, Patch, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { AnswersCreated, AnswersOk } from '../common/api-docs.js';
 import { type Ok, ok } from '../common/page.js';
 import { Access } from './access.decorator.js';
-import { ApiKeyList, CreateApiKeyDto, IssuedApiKey, RevokedApiKey, RotateApiKeyDto } from './api-key.dto.js';
+import {
+  ApiKeyList,
+  ApiKeyView,
+  CreateApiKeyDto,
+  IssuedApiKey,
+  PatchApiKeyDto,
+  RevokedApiKey,
+  RotateApiKeyDto,
+} from './api-key.dto.js';
 import { ApiKeysService } from './api-keys.service.js';
 import type { KeyCaller } from './caller.js';
+import { type Attempt, CurrentAttempt } from './current-attempt.decorator.js';
 import { CurrentCaller } from './current-caller.decorator.js';
+import { IdempotentWritesService } from './idempotent-writes.service.js';
 
 @ApiTags('keys')
 @Controller('api/keys')
 export class ApiKeysController {
-  constructor(private readonly keys: ApiKeysService) {}
+  constructor(
+    private readonly keys: ApiKeysService,
+    private readonly writes: IdempotentWritesService,
+  ) {}
 
   @Get()
   @Access({ key: 'keys:manage' })
@@ -26,8 +39,12 @@ export class ApiKeysController {
   @Header('cache-control', 'no-store')
   @Access({ key: 'keys:manage' })
   @AnswersCreated('Create an API key; its text is shown this once', IssuedApiKey)
-  async create(@CurrentCaller() caller: KeyCaller, @Body() dto: CreateApiKeyDto): Promise<Ok<IssuedApiKey>> {
-    return ok(await this.keys.create(caller, dto));
+  async create(
+    @CurrentCaller() caller: KeyCaller,
+    @Body() dto: CreateApiKeyDto,
+    @CurrentAttempt() attempt: Attempt,
+  ): Promise<Ok<IssuedApiKey>> {
+    return this.writes.once(attempt, async (db) => ({ body: ok(await this.keys.create(caller, dto, db)) }));
   }
 
   @Post(':id/rotate')
@@ -39,8 +56,22 @@ export class ApiKeysController {
     @CurrentCaller() caller: KeyCaller,
     @Param('id') id: string,
     @Body() dto: RotateApiKeyDto,
+    @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<IssuedApiKey>> {
-    return ok(await this.keys.rotate(caller, id, dto));
+    return this.writes.once(attempt, async (db) => ({
+      body: ok(await this.keys.rotate(caller, id, dto, db)),
+    }));
+  }
+
+  @Patch(':id')
+  @Access({ key: 'keys:manage' })
+  @AnswersOk('Change how often an API key may be used', ApiKeyView, ['not_found'])
+  async patch(
+    @CurrentCaller() caller: KeyCaller,
+    @Param('id') id: string,
+    @Body() dto: PatchApiKeyDto,
+  ): Promise<Ok<ApiKeyView>> {
+    return ok(await this.keys.patch(caller, id, dto));
   }
 
   @Delete(':id')

@@ -1,14 +1,14 @@
 // All SQL on API keys.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { Params, type Queryable, insertValues } from '../common/sql.js';
+import { Params, type Queryable, type Transactional, insertValues } from '../common/sql.js';
 import { transaction } from '../common/transaction.js';
 import type { ApiKey } from './api-key.entity.js';
 import type { Scope } from './caller.js';
 
 export type NewApiKey = Pick<
   ApiKey,
-  'id' | 'name' | 'secret_hash' | 'scopes' | 'allowed_cidrs' | 'expires_at'
+  'id' | 'name' | 'secret_hash' | 'scopes' | 'allowed_cidrs' | 'expires_at' | 'rate_limit'
 >;
 
 @Injectable()
@@ -20,8 +20,8 @@ export class ApiKeysRepository {
     return this.db.query<ApiKey[]>('SELECT * FROM api_key ORDER BY created_at DESC, id');
   }
 
-  async findById(id: string): Promise<ApiKey | null> {
-    const rows = await this.db.query<ApiKey[]>('SELECT * FROM api_key WHERE id = $1', [id]);
+  async findById(id: string, db: Queryable = this.db): Promise<ApiKey | null> {
+    const rows = await db.query<ApiKey[]>('SELECT * FROM api_key WHERE id = $1', [id]);
     return rows[0] ?? null;
   }
 
@@ -58,6 +58,16 @@ export class ApiKeysRepository {
     );
   }
 
+  /** Sets how many requests a minute a live key may make; null when there is no such key. */
+  limit(id: string, rateLimit: number | null, db: Queryable): Promise<ApiKey | null> {
+    return change(
+      db,
+      `UPDATE api_key SET rate_limit = $2
+       WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) RETURNING *`,
+      [id, rateLimit],
+    );
+  }
+
   /** Ends a key for good; null when there is none that lives. */
   revoke(id: string, db: Queryable): Promise<ApiKey | null> {
     return change(
@@ -76,9 +86,9 @@ export class ApiKeysRepository {
     );
   }
 
-  /** Runs `work` in one transaction. */
-  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return transaction(this.db, work);
+  /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
+  transaction<T>(work: (db: Queryable) => Promise<T>, db?: Transactional): Promise<T> {
+    return db ? db.transaction(work) : transaction(this.db, work);
   }
 }
 

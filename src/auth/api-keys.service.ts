@@ -1,12 +1,14 @@
 // Issues, rotates and revokes API keys.
 import { Injectable } from '@nestjs/common';
 import { ApiError } from '../common/errors.js';
+import type { Transactional } from '../common/sql.js';
 import { formatApiKey, hashSecret, newKeyId, newSecret } from './api-key-format.js';
 import {
   type ApiKeyView,
   type CreateApiKeyDto,
   DEFAULT_OVERLAP,
   type IssuedApiKey,
+  type PatchApiKeyDto,
   type RevokedApiKey,
   type RotateApiKeyDto,
   viewOf,
@@ -28,8 +30,11 @@ export class ApiKeysService {
     return (await this.keys.list()).map(viewOf);
   }
 
-  /** @throws ApiError 403 for scopes the caller does not have itself. */
-  async create(caller: KeyCaller, dto: CreateApiKeyDto): Promise<IssuedApiKey> {
+  /**
+   * @param outer the transaction it is part of, if it stands and falls with something else.
+   * @throws ApiError 403 for scopes the caller does not have itself.
+   */
+  async create(caller: KeyCaller, dto: CreateApiKeyDto, outer?: Transactional): Promise<IssuedApiKey> {
     const beyond = dto.scopes.filter((scope) => !caller.scopes.includes(scope));
     if (beyond.length > 0) {
       const message = `A key cannot hand out a scope it lacks: ${beyond.join(', ')}.`;
@@ -37,14 +42,16 @@ export class ApiKeysService {
     }
     const secret = newSecret();
     for (;;) {
-      const stored = await this.insert(caller, {
+      const key = {
         id: newKeyId(),
         name: dto.name,
         secret_hash: hashSecret(secret),
         scopes: dto.scopes,
         allowed_cidrs: dto.allowed_cidrs ?? null,
         expires_at: dto.expires_at ? new Date(dto.expires_at) : null,
-      });
+        rate_limit: dto.rate_limit ?? null,
+      };
+      const stored = await this.insert(caller, key, outer);
       // An id drawn twice is simply drawn again.
       if (stored) return { ...viewOf(stored), key: formatApiKey({ id: stored.id, secret }) };
     }
@@ -52,23 +59,42 @@ export class ApiKeysService {
 
   /**
    * Gives a key a new secret, which its caller learns: so never a key with more scopes than the caller's.
+   * @param outer as in `create`.
    * @throws ApiError 404 for a key that is not there or has ended, 403 for one with more scopes.
    */
-  async rotate(caller: KeyCaller, id: string, dto: RotateApiKeyDto): Promise<IssuedApiKey> {
+  async rotate(
+    caller: KeyCaller,
+    id: string,
+    dto: RotateApiKeyDto,
+    outer?: Transactional,
+  ): Promise<IssuedApiKey> {
     const secret = newSecret();
     const overlap = dto.overlap_seconds ?? DEFAULT_OVERLAP;
     const rotated = await this.keys.transaction(async (db) => {
       const key = await this.keys.rotate(id, hashSecret(secret), overlap, caller.scopes, db);
       if (key) await this.audit.within(db).recordBy(caller, 'key_rotated', id, { overlap_seconds: overlap });
       return key;
-    });
+    }, outer);
     if (rotated) return { ...viewOf(rotated), key: formatApiKey({ id, secret }) };
-    const existing = await this.keys.findById(id);
+    const existing = await this.keys.findById(id, outer);
     const beyond = existing?.scopes.filter((scope) => !caller.scopes.includes(scope)) ?? [];
     if (beyond.length === 0) return notFound(id);
     throw new ApiError('insufficient_scope', {
       message: `The key has scopes this one lacks: ${beyond.join(', ')}.`,
     });
+  }
+
+  /**
+   * Changes how often a key may be used, everywhere within a second.
+   * @throws ApiError 404 for a key that is not there or has ended.
+   */
+  async patch(caller: KeyCaller, id: string, { rate_limit }: PatchApiKeyDto): Promise<ApiKeyView> {
+    const limited = await this.keys.transaction(async (db) => {
+      const key = await this.keys.limit(id, rate_limit, db);
+      if (key) await this.audit.within(db).recordBy(caller, 'key_limited', id, { rate_limit });
+      return key;
+    });
+    return limited ? viewOf(limited) : notFound(id);
   }
 
   /** @throws ApiError 404 for a key that is not there or was revoked before. */
@@ -81,13 +107,13 @@ export class ApiKeysService {
     return revoked ? { id: revoked.id, revoked: true } : notFound(id);
   }
 
-  private insert(caller: KeyCaller, key: NewApiKey): Promise<ApiKey | null> {
+  private insert(caller: KeyCaller, key: NewApiKey, outer?: Transactional): Promise<ApiKey | null> {
     return this.keys.transaction(async (db) => {
       const stored = await this.keys.insert(key, db);
       if (stored)
         await this.audit.within(db).recordBy(caller, 'key_created', key.id, { scopes: key.scopes.join(',') });
       return stored;
-    });
+    }, outer);
   }
 }
 

@@ -15,6 +15,7 @@ export const AUDIT_EVENTS = [
   'portal_role_changed',
   'key_created',
   'key_rotated',
+  'key_limited',
   'key_revoked',
   'signing_key_rotated',
 ] as const;

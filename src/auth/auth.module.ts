@@ -11,9 +11,14 @@ import { ApiKeysController } from './api-keys.controller.js';
 import { ApiKeysRepository } from './api-keys.repository.js';
 import { ApiKeysService } from './api-keys.service.js';
 import { AuditLog } from './audit-log.js';
+import { IdempotentWritesRepository } from './idempotent-writes.repository.js';
+import { IdempotentWritesService } from './idempotent-writes.service.js';
 import { JWT_SETTINGS, type JwtSettings, JwtStrategy } from './jwt.strategy.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
 import { ALLOWED_ORIGINS, OriginCheck } from './session-cookie.js';
+import { RateLimits } from './rate-limits.js';
+import { RateLimitsRepository } from './rate-limits.repository.js';
+import { SharedBuckets } from './shared-buckets.js';
 import { VerificationKeys } from './verification-keys.js';
 import { VerifiedTokens } from './verified-tokens.js';
 
@@ -24,6 +29,8 @@ import { VerifiedTokens } from './verified-tokens.js';
     ApiKeysRepository,
     ApiKeyVerifier,
     AuditLog,
+    IdempotentWritesService,
+    IdempotentWritesRepository,
     ApiKeyChanges,
     ApiKeyStrategy,
     ApiKeyBearerStrategy,
@@ -48,9 +55,12 @@ import { VerifiedTokens } from './verified-tokens.js';
     },
     { provide: ALLOWED_ORIGINS, inject: [ENV], useFactory: allowedOrigins },
     OriginCheck,
+    RateLimits,
+    RateLimitsRepository,
+    SharedBuckets,
     VerificationKeys,
     VerifiedTokens,
   ],
-  exports: [ApiKeysService, AuditLog, OriginCheck],
+  exports: [ApiKeysService, AuditLog, IdempotentWritesService, OriginCheck],
 })
 export class AuthModule {}

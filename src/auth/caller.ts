@@ -25,7 +25,11 @@ export interface KeyCaller {
   readonly kind: 'key';
   readonly keyId: string;
   readonly scopes: readonly Scope[];
+  /** Requests a minute, 0 for any number; the default for null. */
+  readonly rateLimit?: number | null;
   readonly origin?: Origin;
+  /** The consistency token that came with the request: what this caller has to see. */
+  readonly seen?: string;
 }
 
 /** A contact signed in to the portal: sees its own company's people, or only itself without a company. */
@@ -36,9 +40,15 @@ export interface PortalCaller {
   readonly companyId: string | null;
   readonly role: PortalRole;
   readonly origin?: Origin;
+  readonly seen?: string;
 }
 
 export type Caller = KeyCaller | PortalCaller;
+
+/** Whether the caller may read what `scope` names; of portal users only rows and fields are kept back. */
+export function mayRead(caller: Caller, scope: Scope): boolean {
+  return caller.kind === 'portal' || caller.scopes.includes(scope);
+}
 
 /** The command line acts with every scope. */
 export const OPERATOR: KeyCaller = { kind: 'key', keyId: 'operator', scopes: SCOPES };

@@ -9,6 +9,7 @@ export const OPTIONS = {
   scopes: { type: 'string' },
   'expires-at': { type: 'string' },
   'allowed-cidrs': { type: 'string' },
+  'rate-limit': { type: 'string' },
   'overlap-seconds': { type: 'string' },
   json: { type: 'boolean' },
   rebuild: { type: 'boolean' },

@@ -1,7 +1,7 @@
 // keys …: the API keys.
 import type { Type } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
-import { CreateApiKeyDto, RotateApiKeyDto } from '../auth/api-key.dto.js';
+import { CreateApiKeyDto, PatchApiKeyDto, RotateApiKeyDto } from '../auth/api-key.dto.js';
 import { ApiKeysRepository } from '../auth/api-keys.repository.js';
 import { ApiKeysService } from '../auth/api-keys.service.js';
 import { AuditLog } from '../auth/audit-log.js';
@@ -11,7 +11,7 @@ import { type Command, type Values, json, table } from './command.js';
 
 export const keys: Record<string, Command> = {
   create: {
-    options: ['name', 'scopes', 'expires-at', 'allowed-cidrs'],
+    options: ['name', 'scopes', 'expires-at', 'allowed-cidrs', 'rate-limit'],
     run: async ({ db }, values) => `${(await keysOf(db).create(OPERATOR, readCreate(values))).key}\n`,
   },
   list: {
@@ -22,6 +22,15 @@ export const keys: Record<string, Command> = {
     options: ['overlap-seconds'],
     takes: 'the id of one key',
     run: async ({ db }, values, id) => `${(await keysOf(db).rotate(OPERATOR, id, readRotate(values))).key}\n`,
+  },
+  limit: {
+    options: ['rate-limit'],
+    takes: 'the id of one key',
+    run: async ({ db }, values, id) => {
+      const { rate_limit: limit } = await keysOf(db).patch(OPERATOR, id, readLimit(values));
+      if (limit === null) return `Requests of ${id} a minute: the default.\n`;
+      return `Requests of ${id} a minute: ${limit === 0 ? 'any number' : limit}.\n`;
+    },
   },
   revoke: {
     options: [],
@@ -40,12 +49,22 @@ function readCreate(values: Values): CreateApiKeyDto {
     scopes: values.scopes?.split(','),
     expires_at: values['expires-at'],
     allowed_cidrs: values['allowed-cidrs']?.split(','),
+    rate_limit: whole(values['rate-limit']),
   });
 }
 
 function readRotate(values: Values): RotateApiKeyDto {
-  const seconds = values['overlap-seconds'];
-  return read(RotateApiKeyDto, { overlap_seconds: seconds === undefined ? undefined : Number(seconds) });
+  return read(RotateApiKeyDto, { overlap_seconds: whole(values['overlap-seconds']) });
+}
+
+function readLimit(values: Values): PatchApiKeyDto {
+  return read(PatchApiKeyDto, { rate_limit: whole(values['rate-limit']) ?? null });
+}
+
+/** NaN, which no rule accepts, for what is no number. */
+function whole(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  return /^\d+$/.test(text) ? Number(text) : NaN;
 }
 
 /** The same rules as over HTTP. */

@@ -1,6 +1,6 @@
 // signing-keys …: the keys that sign portal tokens.
 import { AuditLog } from '../auth/audit-log.js';
-import { Secrets } from '../portal/secrets.js';
+import { Secrets } from '../common/secrets.js';
 import { SigningKeysRepository } from '../portal/signing-keys.repository.js';
 import { SigningKeysService } from '../portal/signing-keys.service.js';
 import { type Command, json, table } from './command.js';

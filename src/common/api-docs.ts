@@ -154,6 +154,35 @@ export const ERROR_SCHEMA: SchemaObject = {
   },
 };
 
+/** Headers of answers, as components. */
+export const ANSWER_HEADERS = {
+  'RateLimit-Policy': {
+    description:
+      'The limit, q requests in w seconds; absent where there is none (draft-ietf-httpapi-ratelimit-headers-11).',
+    schema: { type: 'string' },
+    example: '"key";q=600;w=60',
+  },
+  RateLimit: {
+    description: 'What is left of it, r requests, and in how many seconds there is more.',
+    schema: { type: 'string' },
+    example: '"key";r=599;t=1',
+  },
+  'Retry-After': {
+    description: 'Whole seconds to wait.',
+    schema: { type: 'integer', minimum: 1 },
+  },
+} as const;
+
+/** The headers of an answer with `status`; the limits are those of callers that are known. */
+export function answerHeaders(status: string, callerIsKnown: boolean): SchemaObject | undefined {
+  const names: (keyof typeof ANSWER_HEADERS)[] = [
+    ...(callerIsKnown ? (['RateLimit-Policy', 'RateLimit'] as const) : []),
+    ...(status === '429' || status === '503' ? (['Retry-After'] as const) : []),
+  ];
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+}
+
 /** Marks a route that reads its query parameters by a decorator of ours. */
 export const READS_QUERY = 'reads-query';
 
@@ -204,6 +233,17 @@ export function IfMatchHeader(): MethodDecorator {
   return ApiHeader({
     name: 'If-Match',
     required: false,
-    description: 'An ETag: 412 when something has changed since.',
+    description: 'An ETag: 412 when something has changed since; details name the fields.',
+  });
+}
+
+/** Documents the header by which a read makes do with what its caller has written. */
+export function ConsistencyHeader(): MethodDecorator {
+  return ApiHeader({
+    name: 'X-Consistency-Token',
+    required: false,
+    description:
+      'What this header of your last write answered, where it did: the read sees at least that, and may come sooner. ' +
+      'Without it the read sees all that was written before it.',
   });
 }

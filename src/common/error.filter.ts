@@ -13,9 +13,11 @@ const BY_STATUS: Record<number, ErrorCode> = {
   401: 'unauthenticated',
   403: 'forbidden',
   404: 'not_found',
+  408: 'request_timeout',
   413: 'body_too_large',
   414: 'url_too_long',
   415: 'unsupported_media_type',
+  431: 'headers_too_large',
   503: 'unavailable',
 };
 
@@ -46,10 +48,17 @@ export function sendError(reply: FastifyReply, error: ApiError, requestId: strin
 /** Any thrown value as the answer it deserves; what is unknown is a 500 that tells nothing. */
 export function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
+  if (isBrokenOff(thrown)) return new ApiError('request_timeout');
   const fromPostgres = fromDatabase(thrown);
   if (fromPostgres) return fromPostgres;
   const code = BY_STATUS[statusOf(thrown) ?? 500];
   return new ApiError(code ?? 'internal_error');
+}
+
+/** Whether the client hung up, or was cut for being slow, before its body was here; the database says ECONNRESET, too. */
+function isBrokenOff(thrown: unknown): boolean {
+  const { code, statusCode } = (thrown ?? {}) as { code?: unknown; statusCode?: unknown };
+  return code === 'ECONNRESET' && statusCode === 400;
 }
 
 function statusOf(thrown: unknown): number | undefined {

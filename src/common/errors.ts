@@ -20,15 +20,26 @@ export const ERRORS = {
   forbidden: { status: 403, message: 'This caller may not do that.' },
   insufficient_scope: { status: 403, message: 'The API key lacks the scope for this.' },
   not_found: { status: 404, message: 'There is no such thing.' },
+  request_timeout: { status: 408, message: 'The request took too long to arrive.' },
   email_taken: { status: 409, message: 'Another contact has this email.' },
+  in_progress: {
+    status: 409,
+    message: 'A request with this Idempotency-Key is still running. Try again after Retry-After seconds.',
+  },
   precondition_failed: { status: 412, message: 'This has changed since the ETag in If-Match was read.' },
   body_too_large: { status: 413, message: 'The body is larger than 1 MiB.' },
   url_too_long: { status: 414, message: 'The URL is too long.' },
   unsupported_media_type: { status: 415, message: 'Send the body as application/json.' },
   company_not_found: { status: 422, message: 'There is no company with this company_id.' },
+  idempotency_key_reused: {
+    status: 422,
+    message: 'Another request was sent with this Idempotency-Key. Send a new key with each.',
+  },
   too_many_requests: { status: 429, message: 'Too many requests. Try again after Retry-After seconds.' },
+  rate_limited: { status: 429, message: 'This is more than the limit. Try again after Retry-After seconds.' },
   headers_too_large: { status: 431, message: 'The request headers are too large.' },
   internal_error: { status: 500, message: 'Something went wrong on our side.' },
+  overloaded: { status: 503, message: 'There is more to do than can be done. Try again shortly.' },
   unavailable: { status: 503, message: 'The service cannot answer right now. Try again shortly.' },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -3,7 +3,10 @@ import pg from 'pg';
 import type { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { NoConnection, spoilsConnection } from './database-errors.js';
+import { ApiError } from './errors.js';
+import { ObservedPool } from './observed-pg.js';
 import { Outage, PATIENCE } from './outage.js';
+import { requestShed } from './signals.js';
 
 /** A server that is read-only by intent would have every connection renewed for every write: at most this often, in ms. */
 const RENEW_EVERY = 1_000;
@@ -11,13 +14,14 @@ const READ_ONLY = '25006';
 /** What pg's pool says when all connections are busy, which says nothing about the database, or when it is closed. */
 const OWN_REFUSAL = /^(timeout exceeded when trying to connect|Cannot use a pool after calling end)/;
 
-type Connected = (error: Error | undefined, client: pg.PoolClient | undefined, done: () => void) => void;
+type Connected = Parameters<pg.Pool['connect']>[0];
 
 /**
+ * Lets nobody wait behind too many others: whoever came last would wait longest, and hold up what needs no connection.
  * Drops a connection that comes back with its query unanswered: all that followed would wait behind that. And with a
  * lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
  */
-export class ImpatientPool extends pg.Pool {
+export class ImpatientPool extends ObservedPool {
   private readonly unused = new Set<pg.Client>();
   private readonly used = new Set<pg.Client>();
   /** In use, and not to be used again. */
@@ -70,7 +74,6 @@ export class ImpatientPool extends pg.Pool {
   async use<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
     const client = await this.connect();
     let isLost = false;
-    // What is running hears of a lost connection by itself; unheard, the event would end the process.
     const lose = (): void => void (isLost = true);
     client.on('error', lose);
     try {
@@ -84,7 +87,10 @@ export class ImpatientPool extends pg.Pool {
     }
   }
 
-  /** @throws NoConnection when all are busy for too long, or when there is no database to connect to. */
+  /**
+   * @throws NoConnection when all are busy for too long, or when there is no database to connect to.
+   * @throws ApiError 503 at once when too many wait already.
+   */
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: Connected): void;
   override connect(callback?: Connected): Promise<pg.PoolClient> | void {
@@ -105,6 +111,11 @@ export class ImpatientPool extends pg.Pool {
   }
 
   private async acquire(): Promise<pg.PoolClient> {
+    const { maxWaiting = Infinity } = this.options as { maxWaiting?: number };
+    if (this.waitingCount >= maxWaiting) {
+      requestShed.tell({ reason: 'pool' });
+      throw new ApiError('overloaded');
+    }
     const asked = performance.now();
     for (;;) {
       // As long as there are others, one of them will be free in a moment.
@@ -155,10 +166,13 @@ export class ImpatientPool extends pg.Pool {
     }
   }
 
-  /** A server that refuses to write is no primary, or is one no more: behind its name there may be another by now. */
-  private welcome({ connection }: pg.PoolClient): void {
+  private welcome(client: pg.PoolClient): void {
     this.hasConnected = true;
-    connection.on('errorMessage', ({ code }: { code?: string }) => {
+    // Whoever uses a connection hears of its end by a failed query; unheard, as in the moment between opening and handing
+    // it on, the event would end the process.
+    client.on('error', () => undefined);
+    // A server that refuses to write is no primary, or is one no more: behind its name there may be another by now.
+    client.connection.on('errorMessage', ({ code }: { code?: string }) => {
       if (code === READ_ONLY) this.renew();
     });
   }

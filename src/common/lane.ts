@@ -1,8 +1,9 @@
 // One connection on which statements follow each other without waiting for their answers (libpq's pipeline mode).
 import { Logger } from '@nestjs/common';
-import { Client, type ClientConfig, type Connection, DatabaseError, type QueryConfig } from 'pg';
+import { type Client, type ClientConfig, type Connection, DatabaseError, type QueryConfig } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
 import { isUnanswered, spoilsConnection } from './database-errors.js';
+import { ObservedClient } from './observed-pg.js';
 
 /** How long to wait after a connection failed, in ms. */
 const REOPEN_AFTER = 500;
@@ -65,7 +66,7 @@ export class Lane {
   }
 
   private async connect(): Promise<void> {
-    const client = new Client(clientOptions(this.options));
+    const client = new ObservedClient(clientOptions(this.options));
     // What is in flight hears of it by itself. Without a handler the error would end the process.
     client.on('error', () => this.leave(client));
     client.on('end', () => this.leave(client));

@@ -11,7 +11,9 @@ export interface ListRequest {
   readonly id: string;
   readonly where: readonly string[];
   readonly order: Order;
-  /** Joins that lead from `page.id` to what `item` speaks of: made for the rows of the page alone. */
+  /** Where the rows lie, such as `c.ctid`, for `items` to find them by `page.at`. */
+  readonly at?: string;
+  /** Joins that lead from `page.id` or `page.at` to what `item` speaks of: made for the rows of the page alone. */
   readonly items: string;
   /** Expression of one item, a JSON object. */
   readonly item: string;
@@ -79,13 +81,15 @@ export async function listPage<Also = unknown>(
 }
 
 function listStatement(request: ListRequest, params: Params): string {
-  const { rows, id, where, order, items, item, page, limit, cursor, inOnePass, total, start, also } = request;
+  const { rows, id, at, where, order, items, item, page, limit, cursor, inOnePass, total, start, also } =
+    request;
   const keys = sortKeys(order, id);
   const names = keys.map((_key, index) => `key${index}`);
   const inOrder = names.map((name) => `${name} ${order.descending ? 'DESC' : 'ASC'}`).join(', ');
   const after = (columns: string[]): string[] =>
     cursor ? [keysetCondition(order, columns, cursor, params)] : [];
-  const keyed = `SELECT ${id} AS id, ${keys.map((key, index) => `${key} AS ${names[index]}`).join(', ')} FROM ${rows}`;
+  const found = at ? `${id} AS id, ${at} AS at` : `${id} AS id`;
+  const keyed = `SELECT ${found}, ${keys.map((key, index) => `${key} AS ${names[index]}`).join(', ')} FROM ${rows}`;
   const hits = `hits AS MATERIALIZED (${keyed} ${matching(where)}),`;
   const paged = inOnePass
     ? `SELECT * FROM hits ${matching(after(names))}`

@@ -3,8 +3,8 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
+import { closing } from './closing.js';
 import { ApiError } from './errors.js';
-import { poolOf } from './impatient-pool.js';
 import { Lane, failedWithItsLane } from './lane.js';
 import type { Queryable } from './sql.js';
 
@@ -29,11 +29,17 @@ export class Reads implements Queryable, OnApplicationShutdown {
     // A pooler in transaction mode knows no prepared statements, and its connections are not ours to fill.
     const count = env.DATABASE_DIRECT_URL ? 0 : LANES;
     this.lanes = Array.from({ length: count }, () => new Lane(pool.options));
-    poolOf(pool).onLoss(() => this.leave());
+  }
+
+  /** Statements without an answer, by lane. */
+  get waiting(): readonly number[] {
+    return this.lanes.map((lane) => lane.waiting);
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await Promise.all(this.lanes.map((lane) => lane.close()));
+    await closing('the connections for short reads', () =>
+      Promise.all(this.lanes.map((lane) => lane.close())),
+    );
   }
 
   /** The rows of a statement that changes nothing, prepared by its text. */
@@ -58,7 +64,8 @@ export class Reads implements Queryable, OnApplicationShutdown {
     }
   }
 
-  private leave(): void {
+  /** Gives up the connections, once what is in flight has its answer. */
+  leave(): void {
     for (const lane of this.lanes) lane.leave();
   }
 

@@ -4,9 +4,18 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../auth/access.decorator.js';
 import type { Caller, KeyCaller } from '../auth/caller.js';
+import { type Attempt, CurrentAttempt } from '../auth/current-attempt.decorator.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { IdempotentWritesService } from '../auth/idempotent-writes.service.js';
 import { QueryForCaller } from '../auth/input-for-caller.decorator.js';
-import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
+import {
+  AnswersCreated,
+  AnswersOk,
+  AnswersPage,
+  ConsistencyHeader,
+  EtagHeaders,
+  IfMatchHeader,
+} from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
 import type { JsonText } from '../common/json-text.js';
 import { type Ok, ok } from '../common/page.js';
@@ -25,10 +34,14 @@ import { CompanyQuery, queryRules } from './company.query.js';
 @ApiTags('companies')
 @Controller('api/companies')
 export class CompaniesController {
-  constructor(private readonly companies: CompaniesService) {}
+  constructor(
+    private readonly companies: CompaniesService,
+    private readonly writes: IdempotentWritesService,
+  ) {}
 
   @Get()
   @Access({ key: 'companies:read', portal: true })
+  @ConsistencyHeader()
   @AnswersPage('List companies by name; a portal user has its own', [CompanyItem, PortalCompany])
   async list(
     @CurrentCaller() caller: Caller,
@@ -40,6 +53,7 @@ export class CompaniesController {
   @Get(':id')
   @Access({ key: 'companies:read', portal: true })
   @EtagHeaders()
+  @ConsistencyHeader()
   @AnswersOk('Read a company', [CompanyDetail, PortalCompany], ['not_found'])
   async get(
     @CurrentCaller() caller: Caller,
@@ -58,11 +72,12 @@ export class CompaniesController {
   async create(
     @CurrentCaller() caller: KeyCaller,
     @Body() dto: CreateCompanyDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
+    @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<CreatedCompany>> {
-    const created = await this.companies.create(caller, dto);
-    void reply.header('location', `/api/companies/${created.id}`);
-    return ok(created);
+    return this.writes.once(attempt, async (db) => {
+      const created = await this.companies.create(caller, dto, db);
+      return { body: ok(created), location: `/api/companies/${created.id}` };
+    });
   }
 
   @Patch(':id')
@@ -78,7 +93,10 @@ export class CompaniesController {
     @Param('id') id: string,
     @Body() dto: PatchCompanyDto,
     @Headers('if-match') ifMatch: string | undefined,
+    @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<UpdatedCompany>> {
-    return ok(await this.companies.patch(caller, id, dto, ifMatch));
+    return this.writes.once(attempt, async (db) => ({
+      body: ok(await this.companies.patch(caller, id, dto, ifMatch, db)),
+    }));
   }
 }

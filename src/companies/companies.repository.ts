@@ -5,9 +5,11 @@ import type { Caller, KeyCaller } from '../auth/caller.js';
 import type { JsonText } from '../common/json-text.js';
 import { listPage } from '../common/list.js';
 import { PreparedPool } from '../common/prepared-pool.js';
+import { Servers } from '../common/servers.js';
 import {
   Params,
   type Queryable,
+  type Transactional,
   assignments,
   insertValues,
   isoTimestamp,
@@ -53,11 +55,16 @@ const DETAIL: Record<keyof CompanyDetail, string> = {
 export class CompaniesRepository {
   constructor(
     private readonly db: DataSource,
+    private readonly servers: Servers,
     private readonly prepared: PreparedPool,
   ) {}
 
   /** One page of the companies the caller sees, of those that pass the query's filters. */
-  async list(caller: Caller, query: CompanyQuery): Promise<JsonText> {
+  list(caller: Caller, query: CompanyQuery): Promise<JsonText> {
+    return this.servers.read(caller, ({ planned }) => this.listOn(caller, query, planned));
+  }
+
+  private async listOn(caller: Caller, query: CompanyQuery, db: Queryable): Promise<JsonText> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
     const { page, limit } = query;
@@ -72,7 +79,7 @@ export class CompaniesRepository {
       limit,
       total: 'counted' as const,
     };
-    return (await listPage(this.db, request, params)).page;
+    return (await listPage(db, request, params)).page;
   }
 
   /** The company with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */
@@ -91,13 +98,19 @@ export class CompaniesRepository {
     return rows[0]?.company ?? null;
   }
 
+  /** The company with the fields the caller sees, or null, to be shown and not to be decided by. */
+  show(caller: Caller, id: string): Promise<CompanyDetail | PortalCompany | null> {
+    return this.servers.read(caller, ({ planned }) => this.findById(caller, id, { db: planned }));
+  }
+
   /** Inserts a company, which no portal user may; null when the id is taken already. */
   async insert(
     _caller: KeyCaller,
     company: Partial<Company> & { id: string },
+    db: Queryable = this.prepared,
   ): Promise<CreatedCompany | null> {
     const params = new Params();
-    const rows = await this.prepared.query<CreatedCompany[]>(
+    const rows = await db.query<CreatedCompany[]>(
       `INSERT INTO company ${insertValues(company, params)} ON CONFLICT (id) DO NOTHING RETURNING id, name`,
       params.values,
     );
@@ -119,9 +132,9 @@ export class CompaniesRepository {
     return (await db.query<{ id: string }[]>(statement, params.values))[0] ?? null;
   }
 
-  /** Runs `work` in one transaction. */
-  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return transaction(this.db, work);
+  /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
+  transaction<T>(work: (db: Queryable) => Promise<T>, db?: Transactional): Promise<T> {
+    return db ? db.transaction(work) : transaction(this.db, work);
   }
 }
 

@@ -1,10 +1,11 @@
 // The rules of companies.
 import { Injectable } from '@nestjs/common';
-import type { Caller, KeyCaller } from '../auth/caller.js';
+import { type Caller, type KeyCaller, mayRead } from '../auth/caller.js';
 import { ApiError, found } from '../common/errors.js';
 import { requireMatch } from '../common/etag.js';
 import { IdSource } from '../common/ids.js';
 import type { JsonText } from '../common/json-text.js';
+import type { Transactional } from '../common/sql.js';
 import { CompaniesRepository } from './companies.repository.js';
 import type {
   CompanyDetail,
@@ -29,16 +30,18 @@ export class CompaniesService {
 
   /** @throws ApiError 404 when there is no such company for the caller. */
   async get(caller: Caller, id: string): Promise<CompanyDetail | PortalCompany> {
-    return found(await this.companies.findById(caller, id), 'company', id);
+    return found(await this.companies.show(caller, id), 'company', id);
   }
 
-  create(caller: KeyCaller, dto: CreateCompanyDto): Promise<CreatedCompany> {
-    return this.ids.assign('co', (id) => this.companies.insert(caller, { id, ...dto }));
+  /** @param outer the transaction it is part of, if it stands and falls with something else. */
+  create(caller: KeyCaller, dto: CreateCompanyDto, outer?: Transactional): Promise<CreatedCompany> {
+    return this.ids.assign('co', (id) => this.companies.insert(caller, { id, ...dto }, outer));
   }
 
   /**
    * Changes the named fields and no others.
    * @param ifMatch value of an If-Match header: refuses with 412 when the company has changed since.
+   * @param outer as in `create`.
    * @throws ApiError 400 for an empty patch, 404, 412.
    */
   async patch(
@@ -46,18 +49,17 @@ export class CompaniesService {
     id: string,
     dto: PatchCompanyDto,
     ifMatch?: string,
+    outer?: Transactional,
   ): Promise<UpdatedCompany> {
     if (Object.keys(dto).length === 0) throw new ApiError('empty_patch');
     const updated =
       ifMatch === undefined
-        ? await this.companies.update(caller, id, dto)
+        ? await this.companies.update(caller, id, dto, outer)
         : await this.companies.transaction(async (db) => {
-            requireMatch(
-              ifMatch,
-              found(await this.companies.findById(caller, id, { db, lock: true }), 'company', id),
-            );
+            const before = await this.companies.findById(caller, id, { db, lock: true });
+            requireMatch(ifMatch, found(before, 'company', id), mayRead(caller, 'companies:read'));
             return this.companies.update(caller, id, dto, db);
-          });
+          }, outer);
     found(updated, 'company', id);
     return { id, updated: true };
   }

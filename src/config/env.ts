@@ -1,6 +1,7 @@
 // The environment, read once: typed, defaulted, and refused when it is unsafe for production.
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
+import { readSecretFiles } from './secret-files.js';
 
 const list = z
   .string()
@@ -22,8 +23,18 @@ function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.parse(text)?.origin === text;
 }
 
+/** How long something is kept. */
+const days = (least: number, byDefault: number) =>
+  z.coerce.number().int().min(least).max(36_500).default(byDefault);
+
+/** The most requests a minute that a limit can allow; 0 allows any number. */
+export const MAX_RATE_LIMIT = 10_000_000;
+
 /** Lets a developer start without any setting; production refuses it by name. */
 const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
+
+/** Requests a minute. */
+const rate = z.coerce.number().int().min(0).max(MAX_RATE_LIMIT);
 
 /** Every setting, as .env.example explains them. */
 export const envSchema = z
@@ -36,10 +47,47 @@ export const envSchema = z
     DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
     /** For LISTEN, which needs a session of its own where DATABASE_URL goes through a transaction pooler. */
     DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    /** A hot standby of DATABASE_URL for lists and gets; one server, not several that take turns. */
+    DATABASE_REPLICA_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    /** Milliseconds that the replica may be behind, and that a read waits for it; beyond that it is left out. */
+    DATABASE_REPLICA_MAX_LAG_MS: z.coerce.number().int().min(10).max(60_000).default(200),
     DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
     /** Milliseconds until a connection or a query that got no answer is given up, with a 503. */
     DATABASE_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
+    /** Milliseconds a start waits for a database that is still coming up; 0 tries once. */
+    DATABASE_START_TIMEOUT_MS: z.coerce.number().int().min(0).max(600_000).default(30_000),
+    /** Milliseconds between being not ready and closing the door, for balancers to notice. */
+    DRAIN_DELAY_MS: z.coerce.number().int().min(0).max(300_000).optional(),
+    /** Milliseconds from the signal on until what is not finished is given up. */
+    DRAIN_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(25_000),
+    /** Milliseconds to wait for a connection of the pool, and how many may wait at once: beyond either a 503. */
+    DATABASE_POOL_WAIT_MS: z.coerce.number().int().min(10).max(600_000).default(2_000),
+    DATABASE_POOL_QUEUE: z.coerce.number().int().min(1).max(100_000).default(128),
+    /** Connections, and requests under way, at once; what is beyond gets a 503. */
+    HTTP_MAX_CONNECTIONS: z.coerce.number().int().min(1).max(1_000_000).default(4_000),
+    HTTP_MAX_REQUESTS: z.coerce.number().int().min(1).max(1_000_000).default(256),
+    /** Milliseconds until a request's headers, and all of it, must have arrived. */
+    HTTP_HEADERS_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
+    HTTP_REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(30_000),
+    /** The largest URL, the most headers, and the largest head of a request, in bytes. */
+    HTTP_MAX_URL_BYTES: z.coerce.number().int().min(1_024).max(1_048_576).default(8_192),
+    HTTP_MAX_HEADERS: z.coerce.number().int().min(20).max(1_000).default(100),
+    HTTP_MAX_HEADER_BYTES: z.coerce.number().int().min(4_096).max(1_048_576).default(16_384),
+    /** Requests a minute of each API key that has no limit of its own, and of each portal user; 0 for any number. */
+    RATE_LIMIT_KEY: rate.default(60_000),
+    RATE_LIMIT_USER: rate.default(600),
+    /** Wrong API keys a minute from one address, or one IPv6 network (/64); 0 for any number. */
+    RATE_LIMIT_WRONG_KEYS: rate.default(100),
     LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    /** Where Prometheus finds /metrics, away from the public port; nowhere if absent. */
+    METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+    METRICS_HOST: z.string().default('127.0.0.1'),
+    /** Base URL of a collector that takes traces by OTLP over HTTP; without it nothing is traced. */
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+    OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
+    OTEL_SERVICE_NAME: z.string().min(1).default('contacts'),
+    /** Share of requests traced, of those whose caller has not decided it. */
+    OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
     /** Addresses (CIDR) of proxies whose X-Forwarded-For is believed; none by default. */
     TRUST_PROXY: list,
     /** Tags that name a product: they join a contact's `products`. */
@@ -59,6 +107,12 @@ export const envSchema = z
     /** smtp://user:password@host:port; without it, development prints mail on the console. */
     SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
     MAIL_FROM: z.string().default('Contacts <no-reply@localhost>'),
+    /** Days a session is kept after its latest end, with its refresh tokens. */
+    SESSION_RETENTION_DAYS: days(0, 30),
+    /** Days a sign-in link is kept; the caps on sign-in mails count those of a day. */
+    MAGIC_LINK_RETENTION_DAYS: days(2, 7),
+    /** Days an audit entry is kept; the table refuses to lose it sooner than after 90. */
+    AUDIT_RETENTION_DAYS: days(90, 400),
     GOOGLE_ISSUER: z.url().default('https://accounts.google.com'),
     GOOGLE_CLIENT_ID: z.string().min(1).optional(),
     GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
@@ -66,6 +120,14 @@ export const envSchema = z
   .refine((env) => !env.GOOGLE_CLIENT_ID === !env.GOOGLE_CLIENT_SECRET, {
     path: ['GOOGLE_CLIENT_SECRET'],
     message: 'goes together with GOOGLE_CLIENT_ID: set both or none',
+  })
+  .refine((env) => drainDelayOf(env) < env.DRAIN_TIMEOUT_MS, {
+    path: ['DRAIN_TIMEOUT_MS'],
+    message: 'must exceed DRAIN_DELAY_MS, which is a part of it',
+  })
+  .refine((env) => env.HTTP_HEADERS_TIMEOUT_MS <= env.HTTP_REQUEST_TIMEOUT_MS, {
+    path: ['HTTP_HEADERS_TIMEOUT_MS'],
+    message: 'must not be longer than HTTP_REQUEST_TIMEOUT_MS, which includes it',
   });
 
 export type Env = z.output<typeof envSchema>;
@@ -85,6 +147,11 @@ export function issuerOf(env: Env): string {
   return env.JWT_ISSUER ?? publicUrlOf(env);
 }
 
+/** How long to go on accepting requests while not ready, in ms: in production as long as a balancer needs to notice. */
+export function drainDelayOf(env: { DRAIN_DELAY_MS?: number; NODE_ENV: string }): number {
+  return env.DRAIN_DELAY_MS ?? (env.NODE_ENV === 'production' ? 5_000 : 0);
+}
+
 /** Origins of the portals and our own. */
 export function allowedOrigins(env: Env): readonly string[] {
   return [...new Set([...env.PORTAL_ORIGINS, new URL(publicUrlOf(env)).origin])];
@@ -101,15 +168,17 @@ export function portalHomeOf(env: Env): string {
 const PLACEHOLDER = /change-?me|placeholder|example\.(com|org)|postgres:postgres@|:password@/i;
 
 /**
- * Parses `source` (the process environment, after an optional `.env` file) into an Env.
+ * Parses `source` (the process environment, after an optional `.env` file) and the files it names into an Env.
  * @throws Error naming every variable at fault, one per line.
  */
 export function loadEnv(source: NodeJS.ProcessEnv = withDotEnv()): Env {
-  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== ''));
+  const set = Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  const { given, faults } = readSecretFiles(Object.fromEntries(set), Object.keys(envSchema.shape));
   const parsed = envSchema.safeParse(given);
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
-    throw new Error(`The environment is not valid:\n${faults.join('\n')}`);
+  const invalid = parsed.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? [];
+  if (!parsed.success || faults.length > 0) {
+    const lines = [...faults, ...invalid].map((line) => `  ${line}`);
+    throw new Error(`The environment is not valid:\n${lines.join('\n')}`);
   }
   if (parsed.data.NODE_ENV === 'production') refuseUnsafe(parsed.data);
   return parsed.data;

@@ -80,6 +80,17 @@ export class ContactCountsRepository {
     return row?.changes ?? null;
   }
 
+  /** How many logged changes wait to be folded, or `atMost`; those of transactions open at the last fold left out. */
+  async unfolded(atMost: number): Promise<number> {
+    const [row] = await this.db.query<{ changes: number }[]>(
+      `SELECT count(*)::float8 AS changes FROM (
+         SELECT FROM contact_change WHERE xid >= pg_snapshot_xmax((contact_last_fold()).as_of) LIMIT $1
+       ) AS change`,
+      [atMost],
+    );
+    return row?.changes ?? 0;
+  }
+
   /** Counts everything anew and begins the log anew, while reads and writes go on. */
   async recount(): Promise<void> {
     await this.db.query('SELECT contact_recount()');

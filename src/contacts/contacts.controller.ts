@@ -4,9 +4,18 @@ import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Access } from '../auth/access.decorator.js';
 import type { Caller } from '../auth/caller.js';
+import { type Attempt, CurrentAttempt } from '../auth/current-attempt.decorator.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
+import { IdempotentWritesService } from '../auth/idempotent-writes.service.js';
 import { BodyForCaller, QueryForCaller } from '../auth/input-for-caller.decorator.js';
-import { AnswersCreated, AnswersOk, AnswersPage, EtagHeaders, IfMatchHeader } from '../common/api-docs.js';
+import {
+  AnswersCreated,
+  AnswersOk,
+  AnswersPage,
+  ConsistencyHeader,
+  EtagHeaders,
+  IfMatchHeader,
+} from '../common/api-docs.js';
 import { notModified } from '../common/etag.js';
 import type { JsonText } from '../common/json-text.js';
 import { type Ok, ok } from '../common/page.js';
@@ -27,10 +36,14 @@ import { ContactsService } from './contacts.service.js';
 @ApiTags('contacts')
 @Controller('api/contacts')
 export class ContactsController {
-  constructor(private readonly contacts: ContactsService) {}
+  constructor(
+    private readonly contacts: ContactsService,
+    private readonly writes: IdempotentWritesService,
+  ) {}
 
   @Get()
   @Access({ key: 'contacts:read', portal: true })
+  @ConsistencyHeader()
   @AnswersPage('List contacts, newest first', ContactItem, ContactFields)
   async list(
     @CurrentCaller() caller: Caller,
@@ -42,6 +55,7 @@ export class ContactsController {
   @Get(':id')
   @Access({ key: 'contacts:read', portal: true })
   @EtagHeaders()
+  @ConsistencyHeader()
   @AnswersOk('Read a contact', [ContactDetail, PortalContact], ['not_found'])
   async get(
     @CurrentCaller() caller: Caller,
@@ -65,11 +79,12 @@ export class ContactsController {
   async create(
     @CurrentCaller() caller: Caller,
     @BodyForCaller(CreateContactDto, bodyRules) dto: CreateContactDto,
-    @Res({ passthrough: true }) reply: FastifyReply,
+    @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<CreatedContact>> {
-    const created = await this.contacts.create(caller, dto);
-    void reply.header('location', `/api/contacts/${created.id}`);
-    return ok(created);
+    return this.writes.once(attempt, async (db) => {
+      const created = await this.contacts.create(caller, dto, db);
+      return { body: ok(created), location: `/api/contacts/${created.id}` };
+    });
   }
 
   @Patch(':id')
@@ -89,7 +104,10 @@ export class ContactsController {
     @Param('id') id: string,
     @BodyForCaller(PatchContactDto, bodyRules) dto: PatchContactDto,
     @Headers('if-match') ifMatch: string | undefined,
+    @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<UpdatedContact>> {
-    return ok(await this.contacts.patch(caller, id, dto, ifMatch));
+    return this.writes.once(attempt, async (db) => ({
+      body: ok(await this.contacts.patch(caller, id, dto, ifMatch, db)),
+    }));
   }
 }

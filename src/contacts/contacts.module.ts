@@ -26,6 +26,6 @@ import { RememberedTotals } from './remembered-totals.js';
       },
     },
   ],
-  exports: [ContactsService],
+  exports: [ContactsService, ContactCounts],
 })
 export class ContactsModule {}

@@ -7,27 +7,29 @@ import { JsonText } from '../common/json-text.js';
 import { listPage } from '../common/list.js';
 import { PreparedPool } from '../common/prepared-pool.js';
 import { Reads } from '../common/reads.js';
-import { Params, type Queryable, assignments, insertValues } from '../common/sql.js';
+import { type Server, Servers } from '../common/servers.js';
+import { Params, type Queryable, type Transactional, assignments, insertValues } from '../common/sql.js';
 import { transaction } from '../common/transaction.js';
 import { Products } from '../config/products.js';
 import type { CreatedContact, PortalAccess } from './contact.dto.js';
 import type { Contact } from './contact.entity.js';
 import { chosenFields, contactJson, visibleFields } from './contact.fields.js';
-import { type ReadingWay, isRemembered, isShort, isWhole, readIn, waysToRead } from './contact.list.js';
+import {
+  AS_OF,
+  type AsOf,
+  type ReadingWay,
+  asOfFold,
+  isCountedOnce,
+  isRemembered,
+  isShort,
+  isWhole,
+  readIn,
+  waysToRead,
+} from './contact.list.js';
 import { type ContactQuery, filterConditions, listOrder } from './contact.query.js';
-import { type RememberedTotal, RememberedTotals, WORTH_REMEMBERING } from './remembered-totals.js';
+import { type RememberedTotal, RememberedTotals } from './remembered-totals.js';
 
 const CONTACT_AND_COMPANY = 'contact c LEFT JOIN company co ON co.id = c.company_id';
-
-/** What a total has to be remembered with: the snapshot it is of, and the newest fold of the log that this sees. */
-const AS_OF = `
-  CASE WHEN total >= ${WORTH_REMEMBERING} THEN (SELECT pg_current_snapshot())::text END AS as_of,
-  CASE WHEN total >= ${WORTH_REMEMBERING} THEN (SELECT (contact_last_fold()).no)::text END AS fold`;
-interface AsOf {
-  readonly as_of: string | null;
-  /** Null while nothing has been folded, too. */
-  readonly fold: string | null;
-}
 
 /** A contact as its caller sees it, and the access it has. */
 interface FoundContact extends PortalAccess {
@@ -43,24 +45,37 @@ export class ContactsRepository {
     private readonly db: DataSource,
     private readonly reads: Reads,
     private readonly prepared: PreparedPool,
+    private readonly servers: Servers,
     private readonly products: Products,
     private readonly totals: RememberedTotals,
   ) {}
 
   /** One page of the contacts the caller sees, of those that pass the query's filters. */
-  async list(caller: Caller, query: ContactQuery): Promise<JsonText> {
+  list(caller: Caller, query: ContactQuery): Promise<JsonText> {
+    return this.servers.read(caller, async (server) => {
+      if (this.totals.recall(caller, query) || !isCountedOnce(caller, query)) {
+        return this.readList(caller, query, server);
+      }
+      await this.totals.afterCount(caller, query);
+      return this.totals.counting(caller, query, () => this.readList(caller, query, server));
+    });
+  }
+
+  /** By the first way that leads to the page. */
+  private async readList(caller: Caller, query: ContactQuery, server: Server): Promise<JsonText> {
     const known = this.totals.recall(caller, query);
     for (const way of waysToRead(caller, query, known)) {
-      const page = await this.readList(caller, query, way, known);
+      const page = await this.readPage(caller, query, server, way, known);
       if (page) return page;
     }
     throw new Error('Counting the matches always leads to a page.');
   }
 
   /** The page as it is read in this way; null where the way does not lead there. */
-  private async readList(
+  private async readPage(
     caller: Caller,
     query: ContactQuery,
+    server: Server,
     way: ReadingWay,
     known?: RememberedTotal,
   ): Promise<JsonText | null> {
@@ -70,18 +85,19 @@ export class ContactsRepository {
     const order = listOrder(query, params);
     const cursor = decodeCursor(query.cursor, order);
     const remembers = isRemembered(way, query);
+    const reading = readIn(way, { caller, query, where, cursor, known }, params);
     const request = {
-      ...readIn(way, { caller, query, where, cursor, known }, params),
+      ...reading,
       where,
       order,
-      items: 'JOIN contact c ON c.id = page.id LEFT JOIN company co ON co.id = c.company_id',
+      items: `${reading.items} LEFT JOIN company co ON co.id = c.company_id`,
       item: contactJson(chosenFields(query.fields, caller), this.products.names, params),
       page: query.page,
       limit: query.limit,
       cursor,
-      also: remembers ? AS_OF : undefined,
+      also: remembers ? (this.servers.hasReplica ? asOfFold(where) : AS_OF) : undefined,
     };
-    const db = this.connectionFor(caller, query, way);
+    const db = connectionFor(caller, query, server, way);
     const answer = await listPage<AsOf>(db, request, params);
     if (way.walk && !isWhole(answer, query)) {
       // A later page asks for more documents, and says nothing of where the first matches lie.
@@ -92,19 +108,23 @@ export class ContactsRepository {
     const { page, total, also } = answer;
     if (total === null && way.total !== 'none') return null;
     if (remembers && total !== null) {
-      const { as_of: asOf, fold } = also;
+      const { as_of: asOf, fold, since } = also;
       const isWorthIt = asOf !== null && fold !== null;
       // A walk in vain may have found out since.
       const isOld = this.totals.recall(caller, query)?.isOld ?? false;
-      this.totals.remember(caller, query, isWorthIt ? { total, asOf, fold, isOld } : null, life);
+      this.totals.remember(
+        caller,
+        query,
+        isWorthIt ? { total: total - (since ?? 0), asOf, fold, isOld } : null,
+        life,
+      );
     }
     return page;
   }
 
-  /** Short reads together, searches prepared, and whatever else is planned for its values. */
-  private connectionFor(caller: Caller, query: ContactQuery, way: ReadingWay): Queryable {
-    if (isShort(caller, query, way)) return this.reads;
-    return query.search === undefined ? this.db : this.prepared;
+  /** The contact with the fields the caller sees, or null, to be shown and not to be decided by. */
+  show(caller: Caller, id: string): Promise<FoundContact | null> {
+    return this.servers.read(caller, ({ reads }) => this.findById(caller, id, { db: reads }));
   }
 
   /** The contact with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */
@@ -136,13 +156,10 @@ export class ContactsRepository {
   }
 
   /** The id of the contact with this canonical e-mail among those the caller sees, or null. */
-  async findIdByEmail(caller: Caller, email: string): Promise<string | null> {
+  async findIdByEmail(caller: Caller, email: string, db: Queryable = this.db): Promise<string | null> {
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), `c.email = ${params.add(email)}`].join(' AND ');
-    const rows = await this.db.query<{ id: string }[]>(
-      `SELECT c.id FROM contact c WHERE ${where}`,
-      params.values,
-    );
+    const rows = await db.query<{ id: string }[]>(`SELECT c.id FROM contact c WHERE ${where}`, params.values);
     return rows[0]?.id ?? null;
   }
 
@@ -192,10 +209,16 @@ export class ContactsRepository {
     return rows.length > 0;
   }
 
-  /** Runs `work` in one transaction. */
-  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
-    return transaction(this.db, work);
+  /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
+  transaction<T>(work: (db: Queryable) => Promise<T>, db?: Transactional): Promise<T> {
+    return db ? db.transaction(work) : transaction(this.db, work);
   }
+}
+
+/** Short reads together, searches prepared, and whatever else is planned for its values. */
+function connectionFor(caller: Caller, query: ContactQuery, server: Server, way: ReadingWay): Queryable {
+  if (isShort(caller, query, way)) return server.reads;
+  return query.search === undefined ? server.planned : server.prepared;
 }
 
 /** The condition of the rows that exist for the caller: none for a key, else the own company or oneself. */

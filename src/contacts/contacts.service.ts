@@ -1,13 +1,13 @@
 // The rules of contacts; what must hold under races is left to the database and translated here.
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.js';
-import type { Caller } from '../auth/caller.js';
+import { type Caller, mayRead } from '../auth/caller.js';
 import { brokenConstraint } from '../common/database-errors.js';
 import { ApiError, found } from '../common/errors.js';
 import { requireMatch } from '../common/etag.js';
 import { IdSource } from '../common/ids.js';
 import type { JsonText } from '../common/json-text.js';
-import type { Queryable } from '../common/sql.js';
+import type { Queryable, Transactional } from '../common/sql.js';
 import { isCompanyAdmin, requireMayCreate, requireMayPatch } from './contact.authority.js';
 import {
   type ContactDetail,
@@ -44,52 +44,59 @@ export class ContactsService {
    * @throws ApiError 404 when there is no such contact for the caller.
    */
   async get(caller: Caller, id: string): Promise<JsonText> {
-    return found(await this.contacts.findById(caller, id), 'contact', id).detail;
+    return found(await this.contacts.show(caller, id), 'contact', id).detail;
   }
 
   /**
+   * @param outer the transaction it is part of, if it stands and falls with something else.
    * @throws ApiError 400 without e-mail and company, 403 for a portal user who may not, 409 for a taken e-mail,
    * 422 for an unknown company.
    */
-  async create(caller: Caller, dto: CreateContactDto): Promise<CreatedContact> {
+  async create(caller: Caller, dto: CreateContactDto, outer?: Transactional): Promise<CreatedContact> {
     requireMayCreate(caller, dto);
     const insert = (db?: Queryable) =>
       this.ids.assign('ct', (id) => this.contacts.insert(caller, { id, ...toColumns(dto) }, db));
-    const { id, full_name, email } = await this.explained(caller, dto, () =>
-      isOneStatement(caller, dto)
+    const write = () =>
+      !outer && isOneStatement(caller, dto)
         ? insert()
         : this.contacts.transaction(async (db) => {
             await this.requireStillAdmin(caller, db);
             const created = await insert(db);
             await this.recordAccess(caller, created.id, NO_ACCESS, created, db);
             return created;
-          }),
-    );
+          }, outer);
+    const { id, full_name, email } = await this.explained(caller, dto, write, outer);
     return { id, full_name, email };
   }
 
   /**
    * Changes the named fields and no others.
    * @param ifMatch value of an If-Match header: refuses with 412 when the caller's view has changed since.
+   * @param outer as in `create`.
    * @throws ApiError 400 for an empty patch, 404, and what `create` throws.
    */
-  async patch(caller: Caller, id: string, dto: PatchContactDto, ifMatch?: string): Promise<UpdatedContact> {
+  async patch(
+    caller: Caller,
+    id: string,
+    dto: PatchContactDto,
+    ifMatch?: string,
+    outer?: Transactional,
+  ): Promise<UpdatedContact> {
     const columns = toColumns(dto);
     if (Object.keys(columns).length === 0) throw new ApiError('empty_patch');
-    const updated = await this.explained(caller, dto, () =>
-      isOneStatement(caller, dto, ifMatch)
+    const write = () =>
+      !outer && isOneStatement(caller, dto, ifMatch)
         ? this.contacts.update(caller, id, columns)
         : this.contacts.transaction(async (db) => {
             await this.requireStillAdmin(caller, db);
             const before = found(await this.contacts.findById(caller, id, { db, lock: true }), 'contact', id);
             requireMayPatch(caller, id, dto);
-            if (ifMatch !== undefined) requireMatch(ifMatch, before.detail);
+            if (ifMatch !== undefined) requireMatch(ifMatch, before.detail, mayRead(caller, 'contacts:read'));
             const after = found(await this.contacts.update(caller, id, columns, db), 'contact', id);
             await this.recordAccess(caller, id, before, after, db);
             return after;
-          }),
-    );
-    found(updated, 'contact', id);
+          }, outer);
+    found(await this.explained(caller, dto, write, outer), 'contact', id);
     return { id, updated: true };
   }
 
@@ -118,12 +125,17 @@ export class ContactsService {
   }
 
   /** Runs a write; a taken e-mail is answered with the contact that has it, if the caller sees that one. */
-  private async explained<T>(caller: Caller, dto: PatchContactDto, write: () => Promise<T>): Promise<T> {
+  private async explained<T>(
+    caller: Caller,
+    dto: PatchContactDto,
+    write: () => Promise<T>,
+    outer?: Transactional,
+  ): Promise<T> {
     try {
       return await write();
     } catch (error) {
       if (brokenConstraint(error) !== 'contact_email_uq' || !dto.email) throw error;
-      const existing = await this.contacts.findIdByEmail(caller, dto.email);
+      const existing = await this.contacts.findIdByEmail(caller, dto.email, outer);
       const details = existing ? [{ field: 'email', existing_id: existing }] : undefined;
       throw new ApiError('email_taken', { field: 'email', details });
     }

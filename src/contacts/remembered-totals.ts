@@ -23,6 +23,7 @@ const CAPACITY = 5_000;
 export class RememberedTotals {
   /** By whose rows they are of and the filters, the least recently used first. */
   private readonly totals = new Map<string, RememberedTotal>();
+  private readonly counts = new Map<string, Promise<unknown>>();
   /** Counts what `forget` is called for. */
   life = 0;
 
@@ -51,6 +52,24 @@ export class RememberedTotals {
     this.totals.set(key, total);
     const leastUsed = this.totals.keys().next().value;
     if (this.totals.size > CAPACITY && leastUsed !== undefined) this.totals.delete(leastUsed);
+  }
+
+  /** Waits for whoever is counting the same at the moment: what takes a second once would take many at the same time. */
+  async afterCount(caller: Caller, query: ContactQuery): Promise<void> {
+    // However it ends: who waits does not count on it.
+    await this.counts.get(keyOf(caller, query))?.catch(() => undefined);
+  }
+
+  /** Lets others wait for this count. */
+  async counting<T>(caller: Caller, query: ContactQuery, count: () => Promise<T>): Promise<T> {
+    const key = keyOf(caller, query);
+    const counted = count();
+    this.counts.set(key, counted);
+    try {
+      return await counted;
+    } finally {
+      if (this.counts.get(key) === counted) this.counts.delete(key);
+    }
   }
 }
 

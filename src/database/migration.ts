@@ -12,6 +12,10 @@ export interface Migration {
   readonly withoutTransaction?: string;
   /** Tables in use that the transaction alters: it waits for whoever maintains them first, which holds nobody up. */
   readonly alters?: readonly string[];
+  /** Why a lock that makes the service wait for a table is all right here; without it the check refuses such a step. */
+  readonly locks?: string;
+  /** Why no release that may be running misses what this drops or renames; without it the check refuses that. */
+  readonly removes?: string;
 }
 
 export type MigrationStep = string | BatchedStep | IndexStep;

@@ -1,12 +1,13 @@
-// Whether the process lives, and whether it can serve.
-import { Controller, Get, Header } from '@nestjs/common';
+// Whether the process lives, and whether it can serve: asked by balancers every second, so said in a word.
+import { Controller, Get, Header, Req, Res } from '@nestjs/common';
 import { ApiProperty, ApiTags } from '@nestjs/swagger';
-import { DataSource } from 'typeorm';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/access.decorator.js';
 import { AnswersOk } from '../common/api-docs.js';
+import { sendError } from '../common/error.filter.js';
 import { ApiError } from '../common/errors.js';
 import { type Ok, ok } from '../common/page.js';
-import { checkSchema, schemaRefusal } from '../database/schema-check.js';
+import { Readiness } from './readiness.js';
 
 class Health {
   @ApiProperty({ enum: ['live', 'ready'] }) status: 'live' | 'ready';
@@ -15,8 +16,9 @@ class Health {
 @ApiTags('service')
 @Controller('health')
 export class HealthController {
-  constructor(private readonly db: DataSource) {}
+  constructor(private readonly readiness: Readiness) {}
 
+  /** Of the process alone: restarting it would not bring a database back. */
   @Get('live')
   @Public()
   @Header('cache-control', 'no-store')
@@ -28,10 +30,12 @@ export class HealthController {
   @Get('ready')
   @Public()
   @Header('cache-control', 'no-store')
-  @AnswersOk('Whether the database answers with the schema this release knows', Health, ['unavailable'])
-  async ready(): Promise<Ok<Health>> {
-    const refusal = schemaRefusal(await checkSchema(this.db));
-    if (refusal) throw new ApiError('unavailable', { message: refusal });
-    return ok({ status: 'ready' });
+  @AnswersOk('Whether the process serves: the database answers and it is not about to stop', Health, [
+    'unavailable',
+  ])
+  async ready(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    if (await this.readiness.isReady()) await reply.send(ok({ status: 'ready' }));
+    // Not thrown: the log has it once, and not at every question.
+    else sendError(reply, new ApiError('unavailable'), request.id);
   }
 }

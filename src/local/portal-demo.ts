@@ -4,12 +4,21 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
+import { pageHeaders } from '../common/security-headers.js';
 import { DEMO_PATH, type Env, publicUrlOf } from '../config/env.js';
 
 const FOLDER = fileURLToPath(new URL('../../examples/portal', import.meta.url));
 
 /** To a browser these are different sites, which share no cookie. */
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
+const PAGE = pageHeaders({
+  'script-src': ["'self'"],
+  'style-src': ["'self'"],
+  // People's photographs are wherever their address says.
+  'img-src': ['https:', 'data:'],
+  'connect-src': ["'self'"],
+});
 
 /** Serves the demo at DEMO_PATH, if the examples are there. */
 export async function servePortalDemo(app: NestFastifyApplication, env: Env): Promise<void> {
@@ -18,6 +27,7 @@ export async function servePortalDemo(app: NestFastifyApplication, env: Env): Pr
   const fastify: FastifyInstance = app.getHttpAdapter().getInstance();
   await fastify.register(async (demo) => {
     demo.addHook('onRequest', ({ hostname }, reply, done) => {
+      void reply.headers(PAGE);
       // Links of mails lead to our own URL, so the cookies of a sign-in belong to its host.
       if (LOOPBACK.includes(hostname) && hostname !== home.hostname) void reply.redirect(home.href);
       else done();

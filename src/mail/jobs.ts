@@ -7,10 +7,11 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { type Job, type JobResult, PgBoss } from 'pg-boss';
+import { closing } from '../common/closing.js';
 import type { Queryable } from '../common/sql.js';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
-import type { QueueName } from './install-queues.js';
+import { QUEUES, type QueueName } from './install-queues.js';
 
 /** Connection string for the queue; a direct session. */
 export const JOBS_URL = Symbol('JOBS_URL');
@@ -24,6 +25,18 @@ const WORK = {
 } as const;
 
 type Handler = (data: Record<string, string>) => Promise<void>;
+
+/** What a queue holds, of all processes. */
+export interface Backlog {
+  readonly queue: QueueName;
+  /** Jobs not done yet, those between two tries included. */
+  readonly waiting: number;
+  readonly active: number;
+  /** Jobs given up and not yet swept away. */
+  readonly failed: number;
+  /** Age of the oldest that is not done, in seconds. */
+  readonly oldest: number;
+}
 
 @Injectable()
 export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -58,6 +71,22 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.boss.send(queue, data, { db: { executeSql } });
   }
 
+  /** What every queue holds. @throws Error when the database does not answer. */
+  async backlog(): Promise<Backlog[]> {
+    // The states by name, as the index has them.
+    const { rows } = await this.boss.getDb().executeSql(
+      `SELECT queue, count(*) FILTER (WHERE state IN ('created', 'retry'))::float8 AS waiting,
+         count(*) FILTER (WHERE state = 'active')::float8 AS active,
+         count(*) FILTER (WHERE state = 'failed')::float8 AS failed,
+         COALESCE(extract(epoch FROM now() - min(created_on) FILTER (WHERE state <> 'failed')), 0)::float8 AS oldest
+       FROM unnest($1::text[]) AS queue
+       LEFT JOIN pgboss.job ON name = queue AND state IN ('created', 'retry', 'active', 'failed')
+       GROUP BY queue`,
+      [QUEUES],
+    );
+    return rows as Backlog[];
+  }
+
   async onApplicationBootstrap(): Promise<void> {
     await this.boss.start();
     for (const [queue, handler] of this.handlers) {
@@ -84,6 +113,6 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.boss.stop({ graceful: true, timeout: 5_000 });
+    await closing('the mail queue', () => this.boss.stop({ graceful: true, timeout: 5_000 }));
   }
 }

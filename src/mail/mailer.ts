@@ -1,5 +1,5 @@
 // Sends one mail: over SMTP, or onto the console where no SMTP server is configured.
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { type Transporter, createTransport } from 'nodemailer';
 
 export interface Mail {
@@ -14,8 +14,8 @@ export interface MailSettings {
   readonly from: string;
   /** smtp:// or smtps:// with credentials. */
   readonly smtpUrl?: string;
-  /** Without an SMTP server, print mail: for development, where nobody else reads the console. */
-  readonly printInstead: boolean;
+  /** Without an SMTP server, shows mail instead: for development, where nobody else reads the console. */
+  readonly print?: (text: string) => void;
 }
 export const MAIL_SETTINGS = Symbol('MAIL_SETTINGS');
 
@@ -24,7 +24,6 @@ const PATIENCE = 10_000;
 
 @Injectable()
 export class Mailer {
-  private readonly logger = new Logger('Mail');
   private readonly transport?: Transporter;
 
   constructor(@Inject(MAIL_SETTINGS) private readonly settings: MailSettings) {
@@ -39,14 +38,15 @@ export class Mailer {
 
   /** Whether mail can be sent at all. */
   get isConfigured(): boolean {
-    return this.transport !== undefined || this.settings.printInstead;
+    return this.transport !== undefined || this.settings.print !== undefined;
   }
 
   /** Resolves when the server has taken the mail. @throws Error when it has not. */
   async send({ to, subject, text, html }: Mail): Promise<void> {
     if (!this.transport) {
-      if (!this.settings.printInstead) throw new Error('SMTP_URL is not set.');
-      this.logger.log(`Mail to ${to}: ${subject}\n${text}`);
+      const { print } = this.settings;
+      if (!print) throw new Error('SMTP_URL is not set.');
+      print(`Mail to ${to}: ${subject}\n\n${text}\n`);
       return;
     }
     // The address as an object and an envelope of its own: in a string, a comma would add a recipient.

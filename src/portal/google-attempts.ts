@@ -2,8 +2,8 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { randomNonce, randomPKCECodeVerifier, randomState } from 'openid-client';
+import { Secrets } from '../common/secrets.js';
 import { PortalSettings } from './portal-settings.js';
-import { Secrets } from './secrets.js';
 
 /** Each attempt has a cookie of its own, named after its state, so that several tabs can sign in at once. */
 const COOKIE_PREFIX = 'sm_sso_';

@@ -4,6 +4,7 @@ import { ApiExcludeEndpoint, ApiOperation, ApiResponse, ApiTags } from '@nestjs/
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Public } from '../auth/access.decorator.js';
 import { AnswersErrors, ReadsAnyQuery } from '../common/api-docs.js';
+import { signInEnded } from '../common/signals.js';
 import { type Attempt, GoogleAttempts } from './google-attempts.js';
 import { refusalPage } from './google-pages.js';
 import { GoogleRefusal } from './google-refusal.js';
@@ -78,6 +79,7 @@ export class GoogleController {
       await work();
     } catch (error) {
       if (!(error instanceof GoogleRefusal)) throw error;
+      signInEnded.tell({ method: 'google', refusal: error.reason });
       if (error.reason === 'unreachable') void reply.header('retry-after', RETRY_AFTER);
       sendPage(reply, refusalPage(error.reason, attempt));
     }

@@ -1,5 +1,6 @@
 // The few pages of sign-in: plain, accessible, without scripts or anything from elsewhere.
 import type { FastifyReply } from 'fastify';
+import { pageHeaders } from '../common/security-headers.js';
 
 export function escapeHtml(text: string): string {
   const entities: Record<string, string> = {
@@ -42,20 +43,15 @@ export function sendPage(
   reply: FastifyReply,
   { title, body, status = 200, formTargets = [] }: PageContent,
 ): void {
-  const policy = [
-    `default-src 'none'`,
-    `style-src 'unsafe-inline'`,
-    `form-action ${["'self'", ...formTargets].join(' ')}`,
-    `frame-ancestors 'none'`,
-    `base-uri 'none'`,
-  ].join('; ');
+  const headers = pageHeaders({
+    'style-src': ["'unsafe-inline'"],
+    'form-action': ["'self'", ...formTargets],
+  });
   void reply.status(status).headers({
+    ...headers,
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': policy,
-    'cache-control': 'no-store',
     // Not no-referrer: under it browsers send `Origin: null` with the form.
     'referrer-policy': 'same-origin',
-    'x-content-type-options': 'nosniff',
   }).send(`<!doctype html>
 <html lang="en">
 <head>

@@ -1,11 +1,11 @@
 // The mail with the link and the code. Both follow from the request's id and our secret, so neither is stored.
 import { Injectable } from '@nestjs/common';
+import { Secrets } from '../common/secrets.js';
 import { Jobs } from '../mail/jobs.js';
 import { Mailer } from '../mail/mailer.js';
 import { escapeHtml } from './html.js';
 import { MagicLinksRepository } from './magic-links.repository.js';
 import { PortalSettings } from './portal-settings.js';
-import { Secrets } from './secrets.js';
 
 /** The queue's name. */
 export const LINK_MAIL = 'magic-link-mail';

@@ -1,8 +1,11 @@
 // Signing in by mail: asks for a link, and opens a session for whoever brings it back.
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.js';
+import { clientNetwork } from '../common/client-network.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
+import { Secrets, hashToken } from '../common/secrets.js';
+import { limitHit, signInEnded } from '../common/signals.js';
 import { Jobs } from '../mail/jobs.js';
 import { Mailer } from '../mail/mailer.js';
 import type { RequestMagicLinkDto, VerifyMagicLinkDto } from './magic-link.dto.js';
@@ -10,9 +13,8 @@ import { LINK_MAIL, codeOf, tokenOf } from './magic-link-mail.js';
 import { MagicLinksRepository, type OpenedLink, type RecentRequests } from './magic-links.repository.js';
 import { PortalSettings } from './portal-settings.js';
 import { allowedRedirect } from './redirects.js';
-import { Secrets, hashToken } from './secrets.js';
 import { SessionsService, type SignIn } from './sessions.service.js';
-import { type Visitor, clientNetwork } from './visitor.js';
+import type { Visitor } from './visitor.js';
 
 /** Requests allowed, the same whether anybody has the address or not. */
 const COOLDOWN_SECONDS = 60;
@@ -72,6 +74,7 @@ export class MagicLinksService {
   async verify(proof: VerifyMagicLinkDto, visitor: Visitor): Promise<SignIn> {
     const link = await this.use(proof);
     if (!link) {
+      signInEnded.tell({ method: 'magic_link', refusal: 'bad_proof' });
       await this.audit.record('sign_in_refused', { kind: 'visitor' }, visitor, { method: 'magic_link' });
       throw new ApiError('sign_in_failed');
     }
@@ -103,5 +106,6 @@ function refuseBeyondCaps(recent: RecentRequests): void {
 }
 
 function tooMany(seconds: number): ApiError {
+  limitHit.tell({ limit: 'sign_in_mail' });
   return new ApiError('too_many_requests', { retryAfter: Math.max(1, Math.ceil(seconds)) });
 }

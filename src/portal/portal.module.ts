@@ -16,7 +16,6 @@ import { MagicLinkController } from './magic-link.controller.js';
 import { MagicLinksRepository } from './magic-links.repository.js';
 import { MagicLinksService } from './magic-links.service.js';
 import { PortalSettings } from './portal-settings.js';
-import { Secrets } from './secrets.js';
 import { SessionCookies } from './session-cookies.js';
 import { SessionController } from './session.controller.js';
 import { SessionsRepository } from './sessions.repository.js';
@@ -46,7 +45,6 @@ import { SigningKeysService } from './signing-keys.service.js';
       inject: [ENV],
       useFactory: (env: Env) => new GoogleProvider(googleSettings(env)),
     },
-    { provide: Secrets, inject: [ENV], useFactory: (env: Env) => new Secrets(env.PORTAL_SECRET) },
   ],
 })
 export class PortalModule {}

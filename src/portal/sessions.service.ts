@@ -5,11 +5,12 @@ import { AuditLog } from '../auth/audit-log.js';
 import { OPERATOR, type PortalCaller } from '../auth/caller.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
+import { Secrets, hashToken } from '../common/secrets.js';
+import { signInEnded } from '../common/signals.js';
 import type { ContactDetail } from '../contacts/contact.dto.js';
 import { ContactsService } from '../contacts/contacts.service.js';
 import { AccessTokens } from './access-tokens.js';
 import type { PortalSession, SignInMethod } from './portal-session.entity.js';
-import { Secrets, hashToken } from './secrets.js';
 import type { LogoutScope, SessionView, WhoAmI } from './session.dto.js';
 import { SessionsRepository } from './sessions.repository.js';
 import type { Visitor } from './visitor.js';
@@ -44,7 +45,9 @@ export class SessionsService {
     const { address: clientAddress, userAgent } = visitor;
     await this.sessions.insert({ id, contactId, method, clientAddress, userAgent }, hashToken(refreshToken));
     await this.audit.record('sign_in', { kind: 'contact', id: contactId }, visitor, { method, session: id });
-    return { accessToken: await this.tokens.issue(contact, id), refreshToken };
+    const accessToken = await this.tokens.issue(contact, id);
+    signInEnded.tell({ method });
+    return { accessToken, refreshToken };
   }
 
   /** @throws ApiError 401 for any token that is not the live one, or whose contact may no longer sign in. */

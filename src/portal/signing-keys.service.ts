@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { type CryptoKey, type JWK, exportJWK, generateKeyPair, importJWK } from 'jose';
 import { AuditLog } from '../auth/audit-log.js';
 import { randomText } from '../common/ids.js';
-import { Secrets } from './secrets.js';
+import { Secrets } from '../common/secrets.js';
 import type { SigningKey } from './signing-key.entity.js';
 import { SigningKeysRepository } from './signing-keys.repository.js';
 

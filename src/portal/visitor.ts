@@ -14,16 +14,6 @@ export function visitorOf(request: FastifyRequest): Visitor {
   return { address: plainAddress(request), userAgent, requestId: request.id };
 }
 
-/**
- * What counts as one client: an IPv4 address, or the /64 network that one IPv6 subscriber has to itself, as a
- * CIDR.
- */
-export function clientNetwork(address: string): string {
-  const parsed = ipaddr.parse(address);
-  if (parsed.kind() === 'ipv4') return address;
-  return `${ipaddr.IPv6.networkAddressFromCIDR(`${address}/64`).toString()}/64`;
-}
-
 /** An address PostgreSQL understands; a proxy may put a word, a port or a zone where the address belongs. */
 function plainAddress(request: FastifyRequest): string {
   const given = [request.ip, request.socket.remoteAddress].find((text) => text && ipaddr.isValid(text));

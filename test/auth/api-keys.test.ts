@@ -50,6 +50,7 @@ describe('issuing', () => {
       last_used_at: null,
       revoked_at: null,
       previous_expires_at: null,
+      rate_limit: null,
     });
     expect(KEY.exec(data.key)?.[1]).toBe(data.id);
     expect(await statusWith(data.key)).toBe(200);

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { printed, startEntry } from '../support/process.js';
 import { TestService } from '../support/service.js';
 import { statementsDuring } from '../support/statements.js';
+import { waitUntil } from '../support/wait.js';
 import { SilentProxy } from '../support/silent-proxy.js';
 
 let service: TestService;
@@ -47,25 +48,30 @@ async function bothListen(): Promise<void> {
   while ((await service.sql(listening)).length < 2) await new Promise(setImmediate);
 }
 
+// On a busy machine a process may for a moment not be sure to hear of changes, and then asks: so more than one attempt.
 test('a key that was verified once costs no query', async () => {
   const { key } = await issue();
   const client = service.as({ 'x-sm-key': key });
-  expect((await client.get('/api/contacts')).status).toBe(200);
-  const statements = await statementsDuring(async () => {
-    for (let request = 0; request < 20; request += 1) await client.get('/api/contacts');
+  await waitUntil(async () => {
+    expect((await client.get('/api/contacts')).status).toBe(200);
+    const statements = await statementsDuring(async () => {
+      for (let request = 0; request < 20; request += 1) await client.get('/api/contacts');
+    });
+    expect(statements.filter((sql) => sql.includes('row_to_json'))).toHaveLength(20);
+    return !statements.some((sql) => sql.includes('api_key'));
   });
-  expect(statements.filter((sql) => sql.includes('row_to_json'))).toHaveLength(20);
-  expect(statements.filter((sql) => sql.includes('api_key'))).toEqual([]);
 });
 
 test('another process remembers a key, too', async () => {
-  const { id, key } = await issue();
-  expect(await statusElsewhere(key)).toBe(200);
-  // Behind everybody's back, so that only a process that asks the database could know.
-  await service.sql('ALTER TABLE api_key DISABLE TRIGGER api_key_changed');
-  await service.sql('UPDATE api_key SET revoked_at = now() WHERE id = $1', [id]);
-  await service.sql('ALTER TABLE api_key ENABLE TRIGGER api_key_changed');
-  expect(await statusElsewhere(key)).toBe(200);
+  await waitUntil(async () => {
+    const { id, key } = await issue();
+    expect(await statusElsewhere(key)).toBe(200);
+    // Behind everybody's back, so that only a process that asks the database could know.
+    await service.sql('ALTER TABLE api_key DISABLE TRIGGER api_key_changed');
+    await service.sql('UPDATE api_key SET revoked_at = now() WHERE id = $1', [id]);
+    await service.sql('ALTER TABLE api_key ENABLE TRIGGER api_key_changed');
+    return (await statusElsewhere(key)) === 200;
+  });
 });
 
 describe('another process refuses a key within a second of its end,', () => {

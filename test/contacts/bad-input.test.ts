@@ -144,7 +144,7 @@ describe.each(ROUTES)('%s %s', (method, path) => {
 });
 
 describe.each(['/api/contacts', '/api/companies'])('GET %s', (path) => {
-  const LONG = 'x'.repeat(10_000);
+  const LONG = 'x'.repeat(5_000);
   test.each([
     ['an unknown parameter', 'serach=x', 'serach', 'did you mean "search"'],
     ['the body field’s name', 'contact_tpye=x', 'contact_tpye', 'There is no parameter'],
@@ -160,7 +160,7 @@ describe.each(['/api/contacts', '/api/companies'])('GET %s', (path) => {
     ['page=1e9', 'page=1e9', 'page', 'integer'],
     ['a negative page', 'page=-1', 'page', 'integer'],
     ['a huge limit', 'limit=1000000', 'limit', 'from 1 to 100'],
-    ['a search of 10,000 characters', `search=${LONG}`, 'search', 'from 1 to 200'],
+    ['a search of 5,000 characters', `search=${LONG}`, 'search', 'from 1 to 200'],
     ['an empty search', 'search=', 'search', 'from 1 to 200'],
     ['a NUL', 'search=a%00b', 'query', 'NUL'],
     ['a NUL in a name', 'a%00b=1', 'query', 'NUL'],

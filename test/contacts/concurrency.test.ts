@@ -1,5 +1,6 @@
 // Many writers at once: the database settles every race, and each caller gets the answer that is true.
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { IdSource } from '../../src/common/ids.js';
 import { countRows, createCompany, createContact, readContact } from '../support/factories.js';
 import { TestService } from '../support/service.js';
@@ -47,6 +48,35 @@ test('patches of different fields at once all land', async () => {
   );
   expect(statuses(answers)).toEqual(answers.map(() => 200));
   expect(await readContact(service.api, id)).toMatchObject({ ...changes, full_name: 'J S' });
+});
+
+describe('without If-Match the last write wins field by field, never by whole row', () => {
+  const contact = async () => `/api/contacts/${await createContact(service.api)}`;
+  const company = async () => `/api/companies/${await createCompany(service.api)}`;
+  const plain = () => ({});
+  const ways: [string, () => Promise<string>, string[], () => Record<string, string>][] = [
+    ['of a contact', contact, ['title', 'phone', 'notes', 'first_name', 'tags'], plain],
+    ['of a company', company, ['domain', 'notes', 'industry', 'revenue_range', 'product'], plain],
+    ['of a contact, each in a transaction', contact, ['title', 'phone', 'notes', 'first_name', 'tags'],
+      () => ({ 'if-match': '*', 'idempotency-key': randomUUID() })],
+  ]; // prettier-ignore
+
+  test.each(ways)('%s', async (_what, create, fields, headersOf) => {
+    const path = await create();
+    // Each writer has a field of its own, and all of them have the source: who reads and writes back loses some.
+    const written = await Promise.all(
+      fields.map(async (field) => {
+        for (let round = 1; round <= 8; round += 1) {
+          const body = { [field]: `${field}-${round}`, source: `${field}-${round}` };
+          expect((await service.api.patch(path, body, { headers: headersOf() })).status).toBe(200);
+        }
+        return [field, `${field}-8`];
+      }),
+    );
+    const { source, ...rest } = (await service.api.get(path)).body.data as Record<string, string>;
+    expect(rest).toMatchObject(Object.fromEntries(written) as object);
+    expect(written.map(([, value]) => value)).toContain(source);
+  });
 });
 
 test('creates and patches racing for one e-mail leave it with one contact', async () => {

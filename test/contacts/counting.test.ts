@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import pg from 'pg';
 import { createContact } from '../support/factories.js';
 import { TestService } from '../support/service.js';
+import { statementsDuring } from '../support/statements.js';
 import { waitUntil } from '../support/wait.js';
 
 let service: TestService;
@@ -73,3 +74,56 @@ test.each(['search=jane', 'search=ja', 'search=jane&type=lead', 'search=jane&sor
     }
   },
 );
+
+describe('a total that takes long to count', () => {
+  const CLIENTS = 20;
+  const listsAtOnce = (list: string): Promise<number[]> =>
+    Promise.all(
+      Array.from({ length: CLIENTS }, async () => {
+        const { status, body } = await service.api.get(`/api/contacts?limit=1&${list}`);
+        return status === 200 ? (body.data.total as number) : status;
+      }),
+    );
+  const countsOf = (statements: string[]): number =>
+    statements.filter((text) => /\bcount\(\*\) FROM (hits|contact c)/.test(text)).length;
+
+  beforeEach(async () => {
+    await client.query(
+      `INSERT INTO contact (id, email, first_name, tags)
+       SELECT 'ct_' || n, n || '@example.org', CASE WHEN n <= 2500 THEN 'Frequent' ELSE 'Rare' END,
+         CASE WHEN n <= 2500 THEN 'vip' END
+       FROM generate_series(1, 2510) AS n`,
+    );
+    await client.query('SELECT contact_fold_changes()');
+  });
+
+  test.each(['search=frequent', 'tag=vip'])('is counted once for all who ask at once: %s', async (list) => {
+    let totals: number[] = [];
+    const statements = await statementsDuring(async () => {
+      totals = await listsAtOnce(list);
+    });
+    expect(totals).toEqual(Array.from({ length: CLIENTS }, () => 2500));
+    expect(countsOf(statements)).toBe(1);
+  });
+
+  test('is counted by another when the first fails', async () => {
+    await client.query('BEGIN; LOCK TABLE contact IN ACCESS EXCLUSIVE MODE');
+    const reading = listsAtOnce('search=frequent');
+    const victim = async (): Promise<number | undefined> => {
+      const { rows } = await client.query<{ pid: number }>(
+        `SELECT pid FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))`,
+      );
+      return rows[0]?.pid;
+    };
+    await waitUntil(async () => (await victim()) !== undefined);
+    await client.query('SELECT pg_cancel_backend($1)', [await victim()]);
+    await client.query('COMMIT');
+    const answers = await reading;
+    expect(answers.filter((total) => total === 503)).toHaveLength(1);
+    expect(answers.filter((total) => total === 2500)).toHaveLength(CLIENTS - 1);
+  });
+
+  test('may turn out to be small, and every answer has it', async () => {
+    expect(await listsAtOnce('search=rare')).toEqual(Array.from({ length: CLIENTS }, () => 10));
+  });
+});

@@ -1,6 +1,7 @@
 // Entity tags of contacts and companies: reading only what has changed, changing only what is as it was read.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createCompany, createContact, readContact } from '../support/factories.js';
+import { createPeople } from '../support/portal-users.js';
 import { TestService } from '../support/service.js';
 
 let service: TestService;
@@ -86,6 +87,90 @@ test('renaming the company shows in its contacts at once, and in their tags', as
   expect((await readContact(service.api, path.split('/').at(-1) ?? '')).company_name).toBe('New name');
   const response = await service.api.get(path, { headers: { 'if-none-match': before } });
   expect(response.status).toBe(200);
+});
+
+describe('a refused change', () => {
+  const stale = async (path: string, etag: string, client = service.api): Promise<unknown> => {
+    const response = await client.patch(path, { phone: '1' }, { headers: { 'if-match': etag } });
+    expect(response.status).toBe(412);
+    return (response.body.error.details as { field: string }[] | undefined)?.map(({ field }) => field);
+  };
+
+  test('names the fields of a contact that differ from what was read', async () => {
+    const path = await contactPath({ first_name: 'Jane', last_name: 'Smith', notes: 'a', tags: 'vip' });
+    const etag = await etagOf(path);
+    await service.api.patch(path, { notes: 'b', tags: null });
+    const response = await service.api.patch(path, { phone: '1' }, { headers: { 'if-match': etag } });
+    expect(response.body.error.details).toEqual([
+      { field: 'tags', code: 'changed', message: 'tags has changed.' },
+      { field: 'notes', code: 'changed', message: 'notes has changed.' },
+    ]);
+    await service.api.patch(path, { first_name: 'June', enrichment_data: { employees: 3 } });
+    expect(await stale(path, etag)).toEqual(['first_name', 'full_name', 'enrichment_data', 'tags', 'notes']);
+  });
+
+  test('names every field that any change can reach, each alone', async () => {
+    const changes = {
+      title: 'CEO', role: 'buyer', department: 'Board', phone: '2', contact_type: 'lead', source: 'import',
+      pipeline_stage: 'a', funnel_stage: 'b', engagement_score: 0.5, last_engagement_at: '2026-01-31T12:00:00.000Z',
+      enrichment_status: 'done', enrichment_data: {}, linkedin_url: 'https://a.test/', photo_url: 'https://b.test/',
+      close_lead_id: 'l', close_contact_id: 'c', tags: 'x', notes: 'n', portal_role: 'client_admin',
+      email: 'only@acme.com',
+    }; // prettier-ignore
+    const path = await contactPath();
+    for (const [field, value] of Object.entries(changes)) {
+      const etag = await etagOf(path);
+      expect((await service.api.patch(path, { [field]: value })).status).toBe(200);
+      expect(await stale(path, etag)).toEqual([field]);
+    }
+  });
+
+  test('calls a renamed company company_name', async () => {
+    const company_id = await createCompany(service.api, { name: 'Old name' });
+    const path = await contactPath({ company_id });
+    const etag = await etagOf(path);
+    await service.api.patch(`/api/companies/${company_id}`, { name: 'New name' });
+    expect(await stale(path, etag)).toEqual(['company_name']);
+  });
+
+  test('names the fields of a company, too', async () => {
+    const path = await companyPath();
+    const headers = { 'if-match': await etagOf(path) };
+    await service.api.patch(path, { domain: 'acme.com', health_score: 0 });
+    await createContact(service.api, { company_id: path.split('/').at(-1) });
+    const response = await service.api.patch(path, { notes: 'x' }, { headers });
+    const named = (response.body.error.details as { field: string }[]).map(({ field }) => field);
+    expect(named).toEqual(['domain', 'health_score', 'contacts_count']);
+  });
+
+  test('names nothing when the tag is not one of ours, or all fields are as they were', async () => {
+    const path = await contactPath({ title: 'CEO' });
+    const etag = await etagOf(path);
+    await service.api.patch(path, { title: 'CTO' });
+    const others = ['"other"', `W/${etag}`, `"${etag.slice(1, 28)}"`, `${etag.slice(0, -5)}"`, `"a", "b"`];
+    for (const other of others) expect(await stale(path, other)).toBeUndefined();
+    await service.api.patch(path, { title: 'CEO' });
+    expect(await stale(path, etag)).toBeUndefined();
+  });
+
+  test('tells a portal user only of fields that exist for it, and a key that may not read of none', async () => {
+    const { acme, admin, colleague } = await createPeople(service);
+    const path = `/api/contacts/${colleague}`;
+    const etag = (await admin.client.get(path)).headers.etag ?? '';
+    await service.api.patch(path, { notes: 'secret', tags: 'secret', source: 'secret', title: 'CEO' });
+    await service.api.patch(`/api/companies/${acme}`, { name: 'Acme Inc', notes: 'secret' });
+    expect(await stale(path, etag, admin.client)).toEqual(['title', 'company_name']);
+
+    const writer = await service.withScopes('contacts:write', 'companies:write');
+    const read = await etagOf(path);
+    await service.api.patch(path, { title: 'CTO' });
+    expect(await stale(path, read, writer)).toBeUndefined();
+    const company = await etagOf(`/api/companies/${acme}`);
+    await service.api.patch(`/api/companies/${acme}`, { name: 'Acme' });
+    const headers = { 'if-match': company };
+    const response = await writer.patch(`/api/companies/${acme}`, { notes: 'x' }, { headers });
+    expect([response.status, response.body.error.details]).toEqual([412, undefined]);
+  });
 });
 
 test('an answer is kept by no shared cache', async () => {

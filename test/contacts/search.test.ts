@@ -102,7 +102,7 @@ test('counts what it finds, together with the other filters', async () => {
 test('takes 1 to 200 characters, however many bytes they are', async () => {
   expect(await found('x'.repeat(200))).toEqual([]);
   expect(await found('😀'.repeat(200))).toEqual([]);
-  for (const term of ['', 'x'.repeat(201), 'x'.repeat(10_000), 'a\nb', 'a\u0000b']) {
+  for (const term of ['', 'x'.repeat(201), 'x'.repeat(5_000), 'a\nb', 'a\u0000b']) {
     const response = await service.api.get(`/api/contacts?search=${encodeURIComponent(term)}`);
     expect(response.status).toBe(400);
     expect(response.body.error.code).toBe('invalid_request');

@@ -33,7 +33,7 @@ describe('is answered with the envelope:', () => {
       431,
       'headers_too_large',
     ],
-    ['a URL of 20 KB', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\n${HOST}\r\n`, 431, 'headers_too_large'],
+    ['a URL of 20 KB', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\n${HOST}\r\n`, 414, 'url_too_long'],
     [
       'raw bytes in the path',
       Buffer.from(`GET /api/\xff\xfe HTTP/1.1\r\n${HOST}\r\n`, 'latin1'),

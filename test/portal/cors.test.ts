@@ -25,7 +25,8 @@ describe('an answer', () => {
     expect(headers).toMatchObject({
       'access-control-allow-origin': origin,
       'access-control-allow-credentials': 'true',
-      'access-control-expose-headers': 'ETag, Location, X-Request-Id, Retry-After',
+      'access-control-expose-headers':
+        'ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id',
     });
   });
 
@@ -78,7 +79,8 @@ describe('a preflight', () => {
       'access-control-allow-origin': PORTAL,
       'access-control-allow-credentials': 'true',
       'access-control-allow-methods': 'GET, HEAD, POST, PATCH, DELETE',
-      'access-control-allow-headers': 'Authorization, Content-Type, If-Match, If-None-Match, X-Request-Id',
+      'access-control-allow-headers':
+        'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id',
       'access-control-max-age': '600',
     });
     expect(response.headers.vary).toContain('Origin');

@@ -16,6 +16,25 @@ AS $function$
      BEGIN
        RAISE EXCEPTION 'auth_audit_log is append-only' USING ERRCODE = 'insufficient_privilege';
      END $function$;
+CREATE OR REPLACE FUNCTION public.auth_audit_log_sweep(older_than interval, at_most integer)
+ RETURNS integer
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+BEGIN ATOMIC
+ WITH gone AS (
+          DELETE FROM auth_audit_log
+           WHERE (auth_audit_log.ctid = ANY (ARRAY( SELECT auth_audit_log_1.ctid
+                    FROM auth_audit_log auth_audit_log_1
+                   WHERE (auth_audit_log_1.at < (now() - auth_audit_log_sweep.older_than))
+                   ORDER BY auth_audit_log_1.at, auth_audit_log_1.id
+                  LIMIT auth_audit_log_sweep.at_most
+                  FOR UPDATE OF auth_audit_log_1 SKIP LOCKED)))
+           RETURNING 1 AS "?column?"
+         )
+  SELECT (count(*))::integer AS removed
+    FROM gone;
+END;
 CREATE OR REPLACE FUNCTION public.contact_changes_since(as_of pg_snapshot)
  RETURNS SETOF contact_change
  LANGUAGE plpgsql
@@ -342,9 +361,11 @@ TABLE api_key (
   expires_at timestamp with time zone,
   last_used_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  rate_limit integer,
   CONSTRAINT api_key_id_ck CHECK ((id ~ '^[a-z0-9]{12}$'::text)),
   CONSTRAINT api_key_pk PRIMARY KEY (id),
   CONSTRAINT api_key_previous_ck CHECK (((previous_secret_hash IS NULL) = (previous_expires_at IS NULL))),
+  CONSTRAINT api_key_rate_limit_ck CHECK ((rate_limit >= 0)),
   CONSTRAINT api_key_secret_ck CHECK ((octet_length(secret_hash) = 32))
 );
 TABLE auth_audit_log (
@@ -473,6 +494,13 @@ TABLE contact_search (
   document text NOT NULL,
   CONSTRAINT contact_search_pk PRIMARY KEY (created_at, contact_id)
 );
+TABLE idempotent_write (
+  id bytea NOT NULL,
+  fingerprint bytea NOT NULL,
+  answer bytea,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT idempotent_write_pk PRIMARY KEY (id)
+);
 TABLE magic_link (
   id text COLLATE "C" NOT NULL,
   address_hash bytea NOT NULL,
@@ -523,6 +551,11 @@ TABLE portal_session (
   CONSTRAINT portal_session_method_ck CHECK ((method = ANY (ARRAY['magic_link'::text, 'google'::text]))),
   CONSTRAINT portal_session_pk PRIMARY KEY (id)
 );
+TABLE rate_limit (
+  bucket text COLLATE "C" NOT NULL,
+  full_at timestamp with time zone NOT NULL,
+  CONSTRAINT rate_limit_pk PRIMARY KEY (bucket)
+);
 TABLE refresh_token (
   token_hash bytea NOT NULL,
   session_id text COLLATE "C" NOT NULL,
@@ -567,17 +600,21 @@ CREATE INDEX contact_tags_ix ON public.contact USING gin (string_to_array(tags, 
 CREATE INDEX contact_type_ix ON public.contact USING btree (contact_type, created_at DESC, id DESC);
 CREATE INDEX contact_type_source_ix ON public.contact USING btree (contact_type, source, created_at DESC, id DESC);
 CREATE INDEX contact_updated_ix ON public.contact USING btree (updated_at, id);
+CREATE INDEX idempotent_write_created_ix ON public.idempotent_write USING btree (created_at);
 CREATE INDEX magic_link_address_ix ON public.magic_link USING btree (address_hash, created_at DESC);
 CREATE INDEX magic_link_client_ix ON public.magic_link USING btree (client_address, created_at DESC);
 CREATE INDEX magic_link_contact_ix ON public.magic_link USING btree (contact_id) WHERE ((used_at IS NULL) AND (voided_at IS NULL));
+CREATE INDEX magic_link_created_ix ON public.magic_link USING btree (created_at);
 CREATE UNIQUE INDEX magic_link_token_uq ON public.magic_link USING btree (token_hash);
 CREATE INDEX portal_identity_contact_ix ON public.portal_identity USING btree (contact_id);
 CREATE INDEX portal_session_contact_ix ON public.portal_session USING btree (contact_id, created_at DESC);
+CREATE INDEX portal_session_expires_ix ON public.portal_session USING btree (expires_at);
 CREATE INDEX refresh_token_session_ix ON public.refresh_token USING btree (session_id);
 CREATE UNIQUE INDEX signing_key_current_uq ON public.signing_key USING btree (status) WHERE (status <> 'retired'::text);
 
-CREATE TRIGGER api_key_changed AFTER DELETE OR UPDATE OF secret_hash, previous_secret_hash, previous_expires_at, scopes, allowed_cidrs, expires_at, revoked_at ON public.api_key FOR EACH ROW EXECUTE FUNCTION api_key_notify();
-CREATE TRIGGER auth_audit_log_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.auth_audit_log FOR EACH STATEMENT EXECUTE FUNCTION auth_audit_log_refuse();
+CREATE TRIGGER api_key_changed AFTER DELETE OR UPDATE OF secret_hash, previous_secret_hash, previous_expires_at, scopes, allowed_cidrs, expires_at, revoked_at, rate_limit ON public.api_key FOR EACH ROW EXECUTE FUNCTION api_key_notify();
+CREATE TRIGGER auth_audit_log_append_only BEFORE UPDATE OR TRUNCATE ON public.auth_audit_log FOR EACH STATEMENT EXECUTE FUNCTION auth_audit_log_refuse();
+CREATE TRIGGER auth_audit_log_keep BEFORE DELETE ON public.auth_audit_log FOR EACH ROW WHEN ((old.at > (now() - '90 days'::interval))) EXECUTE FUNCTION auth_audit_log_refuse();
 CREATE TRIGGER contact_default_portal_role BEFORE INSERT OR UPDATE OF portal_access, portal_role ON public.contact FOR EACH ROW WHEN (((new.portal_access = 1) AND (new.portal_role IS NULL))) EXECUTE FUNCTION contact_default_portal_role();
 CREATE TRIGGER contact_end_sign_ins AFTER UPDATE OF email, portal_access ON public.contact FOR EACH ROW WHEN (((old.email IS DISTINCT FROM new.email) OR ((old.portal_access = 1) AND (new.portal_access = 0)))) EXECUTE FUNCTION contact_end_sign_ins();
 CREATE TRIGGER contact_log_delete AFTER DELETE ON public.contact FOR EACH ROW EXECUTE FUNCTION contact_log_delete();

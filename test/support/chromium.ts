@@ -1,18 +1,15 @@
 // A real browser, where the machine has one, and the demo portal on origins of its own.
-import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { type Browser, type Page, chromium } from 'playwright-core';
-
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
+import { findProgram } from './find-program.js';
 
 /** Where this machine's Chromium is; undefined if it has none. */
 export function findChromium(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(existsSync);
+  return findProgram('chromium', 'chromium-browser', 'google-chrome');
 }
 
 /** Nothing but the page itself uses the network, and none of it leaves the machine. */

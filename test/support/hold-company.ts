@@ -9,11 +9,16 @@ export interface HeldCompany {
   release: () => Promise<void>;
 }
 
-export async function holdCompany(service: TestService, id: string): Promise<HeldCompany> {
+/** `FOR UPDATE` stops whoever adds a contact to it, too. */
+export async function holdCompany(
+  service: TestService,
+  id: string,
+  strength: 'NO KEY UPDATE' | 'UPDATE' = 'NO KEY UPDATE',
+): Promise<HeldCompany> {
   const client = new pg.Client({ connectionString: service.databaseUrl });
   await client.connect();
   await client.query('BEGIN');
-  await client.query('SELECT 1 FROM company WHERE id = $1 FOR NO KEY UPDATE', [id]);
+  await client.query(`SELECT 1 FROM company WHERE id = $1 FOR ${strength}`, [id]);
   let held = true;
   return {
     untilWaiting: (requests) =>

@@ -64,6 +64,12 @@ export const anyStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: record({ do: one('verify'), reader }) },
 );
 
+/** Where some of the reading is done; `caughtUp` resolves when it has all that is committed by then. */
+interface Elsewhere {
+  readonly url: string;
+  readonly caughtUp: () => Promise<void>;
+}
+
 export class Interleaving {
   private lists = new SnapshotLists(new Map());
   private serial = 0;
@@ -73,15 +79,22 @@ export class Interleaving {
     private readonly readers: readonly Session[],
     private readonly fresh: Session,
     private readonly upkeep: Session,
+    /** While its snapshot is open, nothing is removed that one on the standby may still see. */
+    private readonly holder: Session,
+    private readonly standby?: Elsewhere,
   ) {}
 
-  static async start(url: string): Promise<Interleaving> {
-    const several = (count: number) => Promise.all(Array.from({ length: count }, () => Session.open(url)));
-    const [fresh, upkeep] = [await Session.open(url), await Session.open(url)];
-    await fresh.client.query(
+  /** @param standby where all but the first reader read, if given. */
+  static async start(url: string, standby?: Elsewhere): Promise<Interleaving> {
+    const elsewhere = standby?.url ?? url;
+    const several = (urls: string[]) => Promise.all(urls.map((each) => Session.open(each)));
+    const [fresh, upkeep, holder] = (await several([elsewhere, url, url])) as [Session, Session, Session];
+    await upkeep.client.query(
       `INSERT INTO company (id, name) VALUES ('co_1', 'One'), ('co_2', 'Two'), ('co_3', 'Three')`,
     );
-    return new Interleaving(await several(WRITERS), await several(READERS), fresh, upkeep);
+    const writers = await several(Array.from({ length: WRITERS }, () => url));
+    const readers = await several([url, ...Array.from({ length: READERS - 1 }, () => elsewhere)]);
+    return new Interleaving(writers, readers, fresh, upkeep, holder, standby);
   }
 
   async stop(): Promise<void> {
@@ -89,7 +102,7 @@ export class Interleaving {
   }
 
   private get sessions(): readonly Session[] {
-    return [...this.writers, ...this.readers, this.fresh, this.upkeep];
+    return [...this.writers, ...this.readers, this.fresh, this.upkeep, this.holder];
   }
 
   /**
@@ -98,11 +111,12 @@ export class Interleaving {
    */
   async begin(ways: Map<string, number>): Promise<void> {
     for (const session of this.sessions) await session.end('ROLLBACK');
-    const { client } = this.fresh;
+    const { client } = this.upkeep;
     await client.query('TRUNCATE contact CASCADE');
     const { sql, values } = seed();
     await client.query(sql, values);
-    this.lists = new SnapshotLists(ways);
+    if (this.standby) await this.holder.see();
+    this.lists = new SnapshotLists(ways, this.standby !== undefined);
     this.serial = 0;
   }
 
@@ -129,7 +143,7 @@ export class Interleaving {
         return this.upkeep.end(step.commit ? 'COMMIT' : 'ROLLBACK');
       case 'open snapshot':
         await at(this.readers, step.reader).end('COMMIT');
-        return at(this.readers, step.reader).see();
+        return this.see(at(this.readers, step.reader));
       case 'read':
         return this.read(at(this.readers, step.reader), step.list);
       case 'read anew':
@@ -151,6 +165,11 @@ export class Interleaving {
     await this.verify(this.fresh);
   }
 
+  private async see(session: Session): Promise<void> {
+    await this.standby?.caughtUp();
+    await session.see();
+  }
+
   private async write(
     session: Session,
     { writer: by, write }: { writer: number; write: Write },
@@ -167,7 +186,7 @@ export class Interleaving {
   }
 
   private async read(session: Session, call: ListCall): Promise<void> {
-    await session.see();
+    await this.see(session);
     const { client } = session;
     const { from, order } = matchesOf(call);
     const { page = 1, limit = 25, total = 1, cursor } = call.view;
@@ -195,7 +214,7 @@ export class Interleaving {
 
   /** The service's own comparison of counts and documents with the contacts. */
   private async verify(session: Session): Promise<void> {
-    await session.see();
+    await this.see(session);
     const counts = new ContactCountsRepository({
       query: async <Rows>(sql: string, values?: unknown[]) =>
         (await session.client.query(sql, values)).rows as Rows,

@@ -1,14 +1,12 @@
 // Sign-in as contacts meet it: a service that sends real mail, in one process or two, and contacts that may sign in.
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { expect } from '@jest/globals';
 import type { JWK } from 'jose';
 import { tokenOf } from '../../src/portal/magic-link-mail.js';
-import { Secrets } from '../../src/portal/secrets.js';
+import { Secrets } from '../../src/common/secrets.js';
 import { Browser, PORTAL } from './browser.js';
 import { MailServer, type ReceivedMail } from './mail-server.js';
-import { printed, startEntry } from './process.js';
 import { TestService } from './service.js';
+import { type ServiceProcess, startServiceProcess } from './service-process.js';
 
 /** Where the service says it is; requests go to its real address. */
 export const PUBLIC_URL = 'https://auth.acme.test';
@@ -110,25 +108,9 @@ export class PortalService {
   }
 
   /** The same service as another process, with the same settings and database. */
-  async secondProcess(settings: Record<string, string> = {}) {
-    const port = await freePort();
-    const child = startEntry('main', [], {
-      ...this.settings,
-      DATABASE_URL: this.service.databaseUrl,
-      PORT: String(port),
-      LOG_LEVEL: 'info',
-      ...settings,
-    });
-    let log = '';
-    child.stdout?.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    child.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    await printed(child, /is running at/);
-    const stop = async (): Promise<void> => {
-      const ended = once(child, 'close');
-      child.kill('SIGTERM');
-      await ended;
-    };
-    return { url: `http://127.0.0.1:${port}`, log: () => log, stop };
+  secondProcess(settings: Record<string, string> = {}): Promise<ServiceProcess> {
+    const all = { ...this.settings, DATABASE_URL: this.service.databaseUrl, ...settings };
+    return startServiceProcess(all);
   }
 }
 
@@ -137,13 +119,4 @@ let counter = 0;
 function nextAddress(): string {
   counter += 1;
   return `198.18.${Math.floor(counter / 250)}.${(counter % 250) + 1}`;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

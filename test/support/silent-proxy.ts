@@ -1,10 +1,11 @@
 // A TCP proxy that can fall silent: connections stay open and nothing passes, as behind a dead switch.
 import { once } from 'node:events';
-import { type Server, type Socket, connect, createServer } from 'node:net';
+import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 
 export class SilentProxy {
   private readonly sockets = new Set<Socket>();
   private silent = false;
+  private unanswered?: string;
 
   private constructor(private readonly server: Server) {}
 
@@ -30,12 +31,27 @@ export class SilentProxy {
     for (const socket of this.sockets) socket.unpipe().pause();
   }
 
+  /** Nothing more comes back to a connection that sends this text; the text arrives. */
+  loseAnswersTo(text: string): void {
+    this.unanswered = text;
+  }
+
   close(): void {
     this.server.close();
     for (const socket of this.sockets) socket.destroy();
   }
 
+  /** Cuts every connection and refuses new ones, as where nobody listens; answers what ends that. */
+  goDown(): () => Promise<void> {
+    const { port } = this.server.address() as AddressInfo;
+    this.close();
+    return async () => void (await once(this.server.listen(port, '127.0.0.1'), 'listening'));
+  }
+
   private join(near: Socket, far: Socket): void {
+    near.on('data', (sent: Buffer) => {
+      if (this.unanswered && sent.includes(this.unanswered)) far.unpipe().resume();
+    });
     for (const [from, to] of [
       [near, far],
       [far, near],

@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 import type { JsonText } from '../../src/common/json-text.js';
 import type { PreparedPool } from '../../src/common/prepared-pool.js';
 import type { Reads } from '../../src/common/reads.js';
+import type { Servers } from '../../src/common/servers.js';
 import type { Queryable } from '../../src/common/sql.js';
 import { Products } from '../../src/config/products.js';
 import { ContactsRepository } from '../../src/contacts/contacts.repository.js';
@@ -32,12 +33,21 @@ export class SnapshotLists {
   private taken: Taken[] = [];
   private client?: pg.Client;
 
-  /** @param ways counts the lists by how they were read. */
-  constructor(private readonly ways: Map<string, number>) {
+  /**
+   * @param ways counts the lists by how they were read.
+   * @param hasReplica whether some of them may be read on a standby.
+   */
+  constructor(
+    private readonly ways: Map<string, number>,
+    hasReplica = false,
+  ) {
     // Prepared where the service prepares: a plan for any values has to give the same as one for these.
     const prepared = this.route(nameOf) as Reads & PreparedPool;
     const planned = this.route(() => undefined) as DataSource;
-    this.repository = new ContactsRepository(planned, prepared, prepared, new Products([]), this.totals);
+    const read: Servers['read'] = (_reader, work) => work({ reads: prepared, prepared, planned });
+    const servers = { hasReplica, read } as Servers;
+    const products = new Products([]);
+    this.repository = new ContactsRepository(planned, prepared, prepared, servers, products, this.totals);
   }
 
   /** The page as the service answers it, in the snapshot that `client` holds. */
@@ -84,7 +94,7 @@ const nameOf = (text: string): string => `list_${createHash('md5').update(text).
 
 /** What a statement shows of the way that contact.list.ts chose. */
 function wayOf({ sql, total, isLast }: Taken & { isLast: boolean }): string {
-  const remembers = /contact_changes_since\(.*\) c WHERE/.test(sql);
+  const remembers = sql.includes('FROM contact_fold WHERE no =');
   if (sql.includes('(SELECT * FROM contact_search')) {
     if (isLast) return 'walk';
     return total === null && remembers ? 'walk, total not known' : 'walk, in vain';

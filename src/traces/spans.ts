@@ -1,0 +1,120 @@
+// A span per request and one per statement in it, after OpenTelemetry's semantic conventions; no value a caller sent.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { tracingChannel } from 'node:diagnostics_channel';
+import {
+  type Attributes,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  defaultTextMapGetter,
+  trace,
+} from '@opentelemetry/api';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import type { FastifyRequest } from 'fastify';
+import { DatabaseError } from 'pg';
+import {
+  type Ending,
+  type Exchange,
+  type Statement,
+  requestBegun,
+  requestEnded,
+  statements,
+  whenDone,
+} from '../common/signals.js';
+import { scrub } from '../config/redact.js';
+
+/** Fastify's own, around the handler: by then a body was read, in the context of the socket. */
+const handlers = tracingChannel<Span | undefined, { request: FastifyRequest }>('fastify.request.handler');
+const propagator = new W3CTraceContextPropagator();
+
+/** Traces from now on. Answers how to stop. */
+export function traceRequests(tracer: Tracer): () => void {
+  const current = new AsyncLocalStorage<Span | undefined>();
+  const requests = new WeakMap<FastifyRequest, Span>();
+  const running = new WeakMap<Statement, Span>();
+
+  const begin = (exchange: Exchange): Span => {
+    const span = startRequest(tracer, exchange);
+    exchange.traceId = span.spanContext().traceId;
+    requests.set(exchange.request, span);
+    return span;
+  };
+  const send = (message: unknown): void => {
+    const parent = current.getStore();
+    // What no request asked for, such as folding changes, is no part of a trace.
+    if (parent?.isRecording())
+      running.set(message as Statement, startStatement(tracer, parent, message as Statement));
+  };
+
+  const stops = [
+    requestBegun.bind(current, begin),
+    requestEnded.listen(({ exchange, ending }) => endRequest(requests.get(exchange.request), ending)),
+    whenDone(statements, (statement) => endStatement(running.get(statement), statement)),
+  ];
+  handlers.start.bindStore(current, ({ request }) => requests.get(request));
+  statements.start.subscribe(send);
+  return () => {
+    for (const stop of stops) stop();
+    handlers.start.unbindStore(current);
+    statements.start.unsubscribe(send);
+  };
+}
+
+function startRequest(tracer: Tracer, { request }: Exchange): Span {
+  const { method, headers, routeOptions, protocol } = request;
+  const route = routeOptions.url;
+  const attributes: Attributes = {
+    'http.request.method': method,
+    'http.route': route,
+    'url.scheme': protocol,
+    // Chosen by the caller, as in the log.
+    'http.request.header.x-request-id': [scrub(request.id)],
+  };
+  const name = route ? `${method} ${route}` : method;
+  const from = propagator.extract(ROOT_CONTEXT, headers, defaultTextMapGetter);
+  return tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, from);
+}
+
+function endRequest(span: Span | undefined, { status, caller }: Ending): void {
+  if (!span) return;
+  span.setAttribute('http.response.status_code', status);
+  if (caller) span.setAttribute('enduser.id', caller);
+  if (status >= 500) fail(span, String(status));
+  span.end();
+}
+
+function startStatement(tracer: Tracer, parent: Span, { text, client }: Statement): Span {
+  const operation = /\w+/.exec(text)?.[0].toUpperCase() ?? '';
+  const attributes: Attributes = {
+    'db.system.name': 'postgresql',
+    'db.namespace': client.database,
+    'db.operation.name': operation,
+    // With placeholders: values only ever travel as parameters.
+    'db.query.text': text,
+    'server.address': client.host,
+    'server.port': client.port,
+  };
+  return tracer.startSpan(
+    operation,
+    { kind: SpanKind.CLIENT, attributes },
+    trace.setSpan(ROOT_CONTEXT, parent),
+  );
+}
+
+function endStatement(span: Span | undefined, { error }: Statement): void {
+  if (!span) return;
+  if (error) {
+    const code = error instanceof DatabaseError ? error.code : undefined;
+    if (code) span.setAttribute('db.response.status_code', code);
+    // Not its message, which may quote values.
+    fail(span, code ?? 'connection');
+  }
+  span.end();
+}
+
+function fail(span: Span, type: string): void {
+  span.setAttribute('error.type', type);
+  span.setStatus({ code: SpanStatusCode.ERROR });
+}

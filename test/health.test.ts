@@ -1,0 +1,107 @@
+// What balancers ask: whether the process lives, and whether it serves. The answers say that much and no more.
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import pg from 'pg';
+import { SchemaProbe } from '../src/database/schema-probe.js';
+import { Readiness } from '../src/health/readiness.js';
+import { type TestDatabase, createTestDatabase } from './support/database.js';
+import { createContact } from './support/factories.js';
+import { TestService } from './support/service.js';
+import { SilentProxy } from './support/silent-proxy.js';
+
+const NOT_READY = {
+  ok: false,
+  error: {
+    code: 'unavailable',
+    message: 'The service cannot answer right now. Try again shortly.',
+    request_id: expect.any(String),
+  },
+};
+
+let database: TestDatabase;
+let direct: pg.Client;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  direct = new pg.Client({ connectionString: database.url });
+  await direct.connect();
+});
+afterAll(async () => {
+  await direct.end();
+  await database.drop();
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+describe('a service in good health', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await TestService.start({ DATABASE_URL: database.url, DATABASE_POOL_SIZE: '2' });
+  });
+  afterAll(() => service.stop());
+
+  test.each(['live', 'ready'])('is %s, without a key and without a cache', async (status) => {
+    const { status: code, headers, body } = await service.as({}).get(`/health/${status}`);
+    expect([code, body]).toEqual([200, { ok: true, data: { status } }]);
+    expect(headers['cache-control']).toBe('no-store');
+  });
+
+  test('is ready while all connections for requests are taken', async () => {
+    const ids = await Promise.all([1, 2, 3].map(() => createContact(service.api)));
+    await direct.query('BEGIN; LOCK TABLE contact IN EXCLUSIVE MODE');
+    const patches = ids.map((id) => service.api.patch(`/api/contacts/${id}`, { title: 'late' }));
+    expect((await service.api.get('/health/ready')).status).toBe(200);
+    await direct.query('COMMIT');
+    for (const { status } of await Promise.all(patches)) expect(status).toBe(200);
+  });
+
+  test('asks the database once for however many ask it at once', async () => {
+    const asked = jest.spyOn(SchemaProbe.prototype, 'missingMigrations');
+    const answers = await Promise.all(Array.from({ length: 40 }, () => service.api.get('/health/ready')));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(asked.mock.calls.length).toBeLessThan(40);
+  });
+
+  test('is not ready on a schema that lacks a migration, and does not say which', async () => {
+    const { rows } = await direct.query<{ name: string }>(
+      `DELETE FROM migration WHERE name = (SELECT max(name) FROM migration) RETURNING *`,
+    );
+    const answer = await service.api.get('/health/ready');
+    expect([answer.status, answer.headers['retry-after'], answer.body]).toEqual([503, '1', NOT_READY]);
+    expect((await service.api.get('/health/live')).status).toBe(200);
+    await direct.query('INSERT INTO migration SELECT * FROM json_populate_recordset(NULL::migration, $1)', [
+      JSON.stringify(rows),
+    ]);
+    expect((await service.api.get('/health/ready')).status).toBe(200);
+  });
+
+  test('stays ready when the next release has migrated, until it is replaced', async () => {
+    await direct.query(`INSERT INTO migration VALUES ('9999999999999-add-more', now(), 1, 'x')`);
+    expect((await service.api.get('/health/ready')).status).toBe(200);
+    await direct.query(`DELETE FROM migration WHERE name = '9999999999999-add-more'`);
+  });
+});
+
+test('a service that drains is alive and not ready, and goes on answering', async () => {
+  const service = await TestService.start();
+  service.app.get(Readiness).drain();
+  const { status, body } = await service.api.get('/health/ready');
+  expect([status, body]).toEqual([503, NOT_READY]);
+  expect((await service.api.get('/health/live')).status).toBe(200);
+  expect((await service.api.get('/api/contacts')).status).toBe(200);
+  await service.stop();
+});
+
+test('a service whose database says nothing is alive and not ready', async () => {
+  const proxy = await SilentProxy.to(database.url);
+  const service = await TestService.start({
+    DATABASE_URL: proxy.through(database.url),
+    DATABASE_TIMEOUT_MS: '600000',
+  });
+  expect((await service.api.get('/health/ready')).status).toBe(200);
+  proxy.fallSilent();
+  const answers = await Promise.all([service.api.get('/health/ready'), service.api.get('/health/live')]);
+  expect(answers.map(({ status }) => status)).toEqual([503, 200]);
+  expect(answers[0].body).toEqual(NOT_READY);
+  proxy.close();
+  await service.stop();
+});

@@ -1,0 +1,205 @@
+// Requests that are too large, too slow or too many: each is refused, and nobody else notices.
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { createContact } from '../support/factories.js';
+import { type RawAnswer, dribble, open, sendRaw } from '../support/raw-request.js';
+import { TestService } from '../support/service.js';
+import { waitUntil } from '../support/wait.js';
+
+const HOST = 'Host: contacts.test\r\n';
+const CLOSE = 'Connection: close\r\n';
+
+function told({ status, headers, body }: RawAnswer) {
+  const { ok, error } = JSON.parse(body) as { ok: boolean; error: { code: string; request_id: string } };
+  expect(headers.toLowerCase()).toContain(`x-request-id: ${error.request_id}`);
+  return [status, ok, error.code];
+}
+
+describe('too large', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await TestService.start();
+  });
+  afterAll(() => service.stop());
+
+  const path = (length: number): string => `/api/contacts?search=${'a'.repeat(length - 21)}`;
+  const headers = (count: number): string =>
+    Array.from({ length: count }, (_, index) => `x-h${index}: 1\r\n`).join('');
+
+  test.each([
+    ['a URL of more than 8 KiB', `GET ${path(8_193)} HTTP/1.1\r\n${HOST}${CLOSE}\r\n`, 414, 'url_too_long'],
+    ['a URL that is all the parser reads', `GET ${path(20_000)} HTTP/1.1\r\n${HOST}\r\n`, 414, 'url_too_long'],
+    ['more than a hundred headers', `GET / HTTP/1.1\r\n${HOST}${CLOSE}${headers(99)}\r\n`, 431, 'headers_too_large'],
+    ['more headers than Node counts', `GET / HTTP/1.1\r\n${HOST}${CLOSE}${'a:\r\n'.repeat(3_000)}\r\n`, 431, 'headers_too_large'],
+    ['headers of more than 16 KiB', `GET / HTTP/1.1\r\n${HOST}a: ${'b'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
+  ])('is %s', async (_case, request, status, code) => {
+    expect(told(await sendRaw(service.url, request))).toEqual([status, false, code]);
+  }); // prettier-ignore
+
+  test.each([
+    ['a URL of 8 KiB', `GET ${path(8_192)} HTTP/1.1\r\n${HOST}${CLOSE}\r\n`],
+    ['a hundred headers', `GET /api/contacts HTTP/1.1\r\n${HOST}${CLOSE}${headers(98)}\r\n`],
+  ])('is not %s', async (_case, request) => {
+    expect(told(await sendRaw(service.url, request))).toEqual([401, false, 'unauthenticated']);
+  });
+});
+
+describe('too slow', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await TestService.start({ HTTP_HEADERS_TIMEOUT_MS: '300', HTTP_REQUEST_TIMEOUT_MS: '600' });
+  });
+  afterAll(() => service.stop());
+
+  const post = `POST /auth/magic-link HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: 5000\r\n\r\n`;
+  const cases: [string, string, string][] = [
+    ['headers that never end', `GET /api/contacts HTTP/1.1\r\n${HOST}X-Slow: `, 'a'],
+    ['a connection that says nothing', '', ''],
+    ['a body that trickles in', `${post}{`, ' '],
+    ['a body that stops', `${post}{`, ''],
+    ['chunks that trickle in', post.replace(/Content-Length.*?\r\n/, 'Transfer-Encoding: chunked\r\n'), '1\r\n \r\n'],
+  ]; // prettier-ignore
+  test.each(cases)('is %s: it is cut, and told why', async (_case, head, rest) => {
+    expect(told(await dribble(service.url, head, rest))).toEqual([408, false, 'request_timeout']);
+  });
+
+  test('is not a connection that waits between two requests', async () => {
+    const socket = open(service.url);
+    const ask = async (): Promise<string> => {
+      socket.write(`GET /health/live HTTP/1.1\r\n${HOST}\r\n`);
+      return String((await once(socket, 'data'))[0]).slice(0, 15);
+    };
+    expect(await ask()).toBe('HTTP/1.1 200 OK');
+    // Longer than it takes to cut one that is too slow.
+    expect((await dribble(service.url, '', '')).status).toBe(408);
+    expect(await ask()).toBe('HTTP/1.1 200 OK');
+    socket.destroy();
+  });
+
+  test('fifty at once harm nobody', async () => {
+    const slow = Array.from({ length: 50 }, (_, index) => {
+      const [, head, rest] = cases[index % cases.length] as [string, string, string];
+      return dribble(service.url, head, rest);
+    });
+    const over = new AbortController();
+    const all = Promise.all(slow).finally(() => over.abort());
+    let answered = 0;
+    while (!over.signal.aborted) {
+      expect((await service.api.get('/api/contacts')).status).toBe(200);
+      answered += 1;
+    }
+    expect((await all).map(({ status }) => status)).toEqual(slow.map(() => 408));
+    expect(answered).toBeGreaterThan(0);
+  });
+});
+
+describe('too many connections', () => {
+  const CONNECTIONS = 8;
+  const RESERVE = 64;
+
+  test('are told so, the balancer is answered still, and there is room again when some have gone', async () => {
+    const service = await TestService.start({ HTTP_MAX_CONNECTIONS: String(CONNECTIONS) });
+    const ask = (path: string): Promise<RawAnswer> =>
+      sendRaw(service.url, `GET ${path} HTTP/1.1\r\n${HOST}\r\n`);
+    const held: Socket[] = [];
+    const hold = async (): Promise<void> => {
+      const socket = open(service.url);
+      held.push(socket);
+      await once(socket, 'connect');
+    };
+    for (let count = 0; count < CONNECTIONS; count += 1) await hold();
+    const refused = await ask('/api/contacts');
+    expect(told(refused)).toEqual([503, false, 'overloaded']);
+    expect(refused.headers).toMatch(/connection: close/i);
+    expect((await fetch(`${service.url}/health/live`)).status).toBe(200);
+
+    for (let count = 0; count < RESERVE; count += 1) await hold();
+    expect(await sendRaw(service.url, `GET / HTTP/1.1\r\n${HOST}\r\n`)).toMatchObject({
+      headers: '',
+      body: '',
+    });
+
+    for (const socket of held) socket.destroy();
+    await waitUntil(async () => {
+      const { status } = await sendRaw(service.url, `GET /api/contacts HTTP/1.1\r\n${HOST}${CLOSE}\r\n`);
+      return status === 401;
+    });
+    await service.stop();
+  });
+});
+
+describe('too many requests at once', () => {
+  const REQUESTS = 4;
+  let service: TestService;
+  let direct: pg.Client;
+  let path: string;
+  beforeAll(async () => {
+    service = await TestService.start({ HTTP_MAX_REQUESTS: String(REQUESTS) });
+    direct = new pg.Client({ connectionString: service.databaseUrl });
+    await direct.connect();
+    path = `/api/contacts/${await createContact(service.api)}`;
+  });
+  afterAll(async () => {
+    await direct.end();
+    await service.stop();
+  });
+
+  /** Requests that wait for a lock, all of them under way. */
+  async function occupy<T>(requests: readonly (() => Promise<T>)[]): Promise<Promise<T>[]> {
+    await direct.query('BEGIN; LOCK TABLE contact_search');
+    const all = requests.map((request) => request());
+    await waitUntil(async () => {
+      const { rowCount } = await direct.query(
+        `SELECT FROM pg_locks WHERE NOT granted
+           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      );
+      return rowCount === requests.length;
+    });
+    return all;
+  }
+
+  /** Each for another term: who searches for the same waits for the first. */
+  let terms = 0;
+  const search = () => service.api.get(`/api/contacts?search=smith${(terms += 1)}`);
+
+  test('are refused, reads as well as writes, until others are done; health never is', async () => {
+    const busy = await occupy(Array.from({ length: REQUESTS }, () => search));
+    const asked = { headers: { 'x-request-id': 'asked-for-this' } };
+    for (const refused of [
+      await service.api.get(path, asked),
+      await service.api.post('/api/contacts', { email: 'overload@acme.com' }, asked),
+      await service.api.get('/nowhere', asked),
+    ]) {
+      expect([refused.status, refused.body.error.code]).toEqual([503, 'overloaded']);
+      expect(refused.headers['retry-after']).toBe('1');
+      expect(refused.headers['content-type']).toBe('application/json; charset=utf-8');
+      expect(refused.headers['x-request-id']).toBe('asked-for-this');
+      expect(refused.body.error.request_id).toBe('asked-for-this');
+    }
+    for (const health of ['live', 'ready'])
+      expect((await fetch(`${service.url}/health/${health}`)).status).toBe(200);
+    await direct.query('COMMIT');
+    expect((await Promise.all(busy)).map(({ status }) => status)).toEqual(busy.map(() => 200));
+    expect((await service.api.get(path)).status).toBe(200);
+    expect(await service.sql(`SELECT FROM contact WHERE email = 'overload@acme.com'`)).toEqual([]);
+  });
+
+  test('do not include those whose client has gone', async () => {
+    const key = (await service.api.post('/api/keys', { name: 'gone', scopes: ['contacts:read'] })).body.data
+      .key;
+    const controller = new AbortController();
+    const leave = () =>
+      fetch(`${service.url}/api/contacts?search=smith${(terms += 1)}`, {
+        headers: { 'x-sm-key': key },
+        signal: controller.signal,
+      }).catch(() => undefined);
+    const busy = await occupy(Array.from({ length: REQUESTS }, () => leave));
+    expect((await service.api.get(path)).status).toBe(503);
+    controller.abort();
+    await Promise.all(busy);
+    await waitUntil(async () => (await service.api.get(path)).status === 200);
+    await direct.query('COMMIT');
+  });
+});

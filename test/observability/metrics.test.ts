@@ -1,0 +1,167 @@
+// Metrics as an operator reads them: what each counts, that it is bounded, and that nothing stops it from being read.
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { limitHit, requestShed } from '../../src/common/signals.js';
+import { MetricsServer } from '../../src/metrics/metrics-server.js';
+import { createContact } from '../support/factories.js';
+import { PortalService } from '../support/portal.js';
+import { Metrics } from '../support/scrape.js';
+import { runEntry } from '../support/process.js';
+import type { Client, TestService } from '../support/service.js';
+import { Session } from '../support/session.js';
+import { waitUntil } from '../support/wait.js';
+
+const DURATIONS = 'contacts_http_request_duration_seconds_count';
+
+let portal: PortalService;
+let service: TestService;
+let api: Client;
+beforeAll(async () => {
+  portal = await PortalService.start({ METRICS_PORT: '0', DATABASE_POOL_SIZE: '2' });
+  ({ service } = portal);
+  ({ api } = service);
+});
+afterAll(() => portal.stop());
+
+const scrape = (): Promise<Metrics> => Metrics.of(service);
+
+/** Keeps contacts locked until `work` is done. */
+async function whileLocked(work: () => Promise<void>): Promise<void> {
+  const session = await Session.open(service.databaseUrl);
+  try {
+    await session.client.query('BEGIN; LOCK TABLE contact IN ACCESS EXCLUSIVE MODE');
+    await work();
+  } finally {
+    await session.client.end();
+  }
+}
+
+describe('where', () => {
+  test('the public port has no metrics, and the port of the metrics has nothing else', async () => {
+    expect((await fetch(`${service.url}/metrics`)).status).toBe(404);
+    const { url = '' } = service.app.get(MetricsServer);
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
+    expect((await fetch(url)).headers.get('content-type')).toContain('text/plain; version=0.0.4');
+    for (const path of ['/', '/health/live', '/api/contacts', '/metrics/'])
+      expect((await fetch(new URL(path, url))).status).toBe(404);
+  });
+
+  test('a start on a taken port fails, and names it', async () => {
+    const { port: METRICS_PORT } = new URL(service.app.get(MetricsServer).url ?? '');
+    const settings = { DATABASE_URL: service.databaseUrl, PORT: '0', METRICS_PORT };
+    const { code, stderr } = await runEntry('main', [], settings);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`METRICS_PORT ${METRICS_PORT} cannot be listened on`);
+  });
+});
+
+describe('requests', () => {
+  test('are counted by method, pattern and status, and what has no route shares a label', async () => {
+    const id = await createContact(api);
+    const before = await scrape();
+    for (const path of [`/api/contacts/${id}`, '/api/contacts/ct_0', `/api/contacts/${id}?x=1`])
+      await api.get(path);
+    for (let number = 0; number < 20; number += 1) await fetch(`${service.url}/nope/${number}?${number}`);
+    await fetch(`${service.url}/api/contacts/%ff`);
+    await new Promise((resolve, reject) => {
+      const options = { method: 'PROPFIND', headers: { 'content-length': 0 } };
+      request(`${service.url}/api/contacts`, options, (response) => response.resume().on('end', resolve))
+        .on('error', reject)
+        .end();
+    });
+    const after = await scrape();
+    const more = (labels: Record<string, string>): number =>
+      (after.value(DURATIONS, labels) ?? 0) - (before.value(DURATIONS, labels) ?? 0);
+    const route = '/api/contacts/:id';
+    expect(['200', '404', '400'].map((status) => more({ method: 'GET', route, status }))).toEqual([1, 1, 1]);
+    expect(more({ route: 'unknown', method: 'GET', status: '404' })).toBe(20);
+    expect(more({ route: 'unknown', method: 'GET', status: '400' })).toBe(1);
+    expect(after.all(DURATIONS, { method: 'other' })).toHaveLength(1);
+    const routes = new Set(after.all(DURATIONS).map(({ labels }) => labels.route));
+    expect([...routes].filter((known) => /nope|\d/.test(known ?? ''))).toEqual([]);
+  });
+
+  test('in flight, in the lanes and waiting for the pool are seen while they wait; none is left behind', async () => {
+    const given = { name: 'metrics', scopes: ['contacts:read', 'contacts:write'] };
+    const key = (await api.post('/api/keys', given)).body.data.key as string;
+    const headers = { 'x-sm-key': key, 'content-type': 'application/json' };
+    await whileLocked(async () => {
+      const abort = new AbortController();
+      const gone = fetch(`${service.url}/api/contacts/ct_0`, { headers, signal: abort.signal });
+      const writes = ['a', 'b', 'c'].map((name) =>
+        fetch(`${service.url}/api/contacts`, {
+          method: 'POST',
+          headers,
+          body: JSON.stringify({ email: `${name}@in-flight.test` }),
+        }),
+      );
+      await waitUntil(async () => {
+        const now = await scrape();
+        const lanes = now.all('contacts_database_lane_waiting').map(({ value }) => value);
+        return (
+          now.value('contacts_http_requests_in_flight') === 4 &&
+          now.value('contacts_database_pool_waiting') === 1 &&
+          now.value('contacts_database_pool_connections', { state: 'used' }) === 2 &&
+          lanes.length === 2 &&
+          lanes.some((waiting) => waiting > 0)
+        );
+      });
+      abort.abort();
+      await expect(gone).rejects.toThrow('aborted');
+      await waitUntil(async () => (await scrape()).value(DURATIONS, { status: '499' }) === 1);
+      void Promise.allSettled(writes);
+    });
+    await waitUntil(async () => (await scrape()).value('contacts_http_requests_in_flight') === 0);
+    const after = await scrape();
+    expect(after.value('contacts_database_pool_waiting')).toBe(0);
+    expect(after.value('contacts_database_pool_size')).toBe(2);
+    expect(after.value('contacts_database_pool_wait_seconds_count')).toBeGreaterThan(2);
+    expect(after.value('contacts_database_pool_wait_seconds_sum')).toBeGreaterThan(0.01);
+  });
+
+  test('refused by a limit and turned away are counted by the reason', async () => {
+    const email = 'often@acme.test';
+    for (const status of [202, 429]) expect((await portal.browser('198.51.100.7').post('/auth/magic-link', { email })).status).toBe(status); // prettier-ignore
+    // Whoever turns requests away tells it thus.
+    requestShed.tell({ reason: 'event_loop' });
+    limitHit.tell({ limit: 'key' });
+    const now = await scrape();
+    expect(now.value('contacts_rate_limit_refusals_total', { limit: 'sign_in_mail' })).toBe(1);
+    expect(now.value('contacts_rate_limit_refusals_total', { limit: 'key' })).toBe(1);
+    expect(now.value('contacts_requests_shed_total', { reason: 'event_loop' })).toBe(1);
+  });
+});
+
+describe('access', () => {
+  test('sign-ins are counted by the way they were tried and how they ended', async () => {
+    const { email } = await portal.contact();
+    const browser = portal.browser();
+    const { token } = await portal.link(email);
+    for (const status of [200, 401])
+      expect((await browser.post('/auth/magic-link/verify', { token })).status).toBe(status);
+    await browser.get('/auth/sso/google/callback?code=x&state=y');
+    const now = await scrape();
+    const of = (method: string, outcome: string) => now.value('contacts_sign_ins_total', { method, outcome });
+    expect(of('magic_link', 'signed_in')).toBe(1);
+    expect(of('magic_link', 'bad_proof')).toBe(1);
+    expect(of('google', 'stale')).toBe(1);
+    expect(of('google', 'signed_in')).toBe(0);
+  });
+
+  test('refused credentials are counted by kind', async () => {
+    const before = await scrape();
+    const refused: Record<string, string>[] = [
+      { 'x-sm-key': 'smk_x' },
+      { authorization: 'Bearer smk_x' },
+      { authorization: 'Bearer x' },
+      {},
+    ];
+    for (const credentials of refused) await service.as(credentials).get('/api/contacts');
+    await service.as({ cookie: 'sm_client=x' }).get('/auth/session');
+    const after = await scrape();
+    const more = (credential: string): number =>
+      (after.value('contacts_authentication_failures_total', { credential }) ?? 0) -
+      (before.value('contacts_authentication_failures_total', { credential }) ?? 0);
+    expect(['key', 'token', 'none'].map(more)).toEqual([2, 2, 1]);
+  });
+});

@@ -1,0 +1,206 @@
+// Traces as a collector gets them: a span per request with its statements, in the caller's trace; and without one, nothing.
+import { once } from 'node:events';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { type CollectedSpan, Collector } from '../support/collector.js';
+import { type TestDatabase, createTestDatabase } from '../support/database.js';
+import { createCompany } from '../support/factories.js';
+import { freePort } from '../support/service-process.js';
+import { printed, startEntry } from '../support/process.js';
+import { TestService } from '../support/service.js';
+import { Session } from '../support/session.js';
+import { waitUntil } from '../support/wait.js';
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const PARENT = '00f067aa0ba902b7';
+const [SERVER, CLIENT, ERROR] = [2, 3, 2];
+
+describe('with a collector', () => {
+  let collector: Collector;
+  let service: TestService;
+  /** Everything is asked before, for spans come in batches; the last at the end of the service. */
+  beforeAll(async () => {
+    collector = await Collector.start();
+    service = await TestService.start({
+      OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/`,
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20collect',
+      OTEL_SERVICE_NAME: 'contacts-test',
+      DATABASE_TIMEOUT_MS: '500',
+    });
+    const { api } = service;
+    const get = (path: string, id: string, headers = {}) =>
+      api.get(path, { headers: { 'x-request-id': id, ...headers } });
+    const company_id = await createCompany(api);
+    await get('/api/contacts/ct_0', 'request-one');
+    const body = { email: 'trace@acme.test', company_id, portal_access: 1 };
+    await api.post('/api/contacts', body, { headers: { 'x-request-id': 'request-write' } });
+    await get('/api/contacts/ct_0', 'request-continued', { traceparent: `00-${TRACE}-${PARENT}-01` });
+    await get('/api/contacts/ct_0', 'request-unsampled', { traceparent: `00-${TRACE}-${PARENT}-00` });
+    await get('/api/contacts/ct_0', 'request-garbage', { traceparent: `00-${TRACE}-garbage-01` });
+    await get('/nope', 'request-nowhere');
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) => get('/api/contacts/ct_0', `parallel-${index}`)),
+    );
+    const session = await Session.open(service.databaseUrl);
+    await session.client.query('BEGIN; LOCK TABLE contact IN ACCESS EXCLUSIVE MODE');
+    await get('/api/contacts/ct_0', 'request-late');
+    await session.client.end();
+    await service.stop();
+  });
+  afterAll(() => collector.stop());
+
+  const one = (id: string): CollectedSpan => {
+    const span = collector.requestSpan(id);
+    if (!span) throw new Error(`There is no span of ${id}.`);
+    return span;
+  };
+
+  test('a request is a span, after the conventions, and its statement a child of it', () => {
+    const request = one('request-one');
+    expect(request).toMatchObject({
+      name: 'GET /api/contacts/:id',
+      kind: SERVER,
+      attributes: {
+        'http.request.method': 'GET',
+        'http.route': '/api/contacts/:id',
+        'http.response.status_code': 404,
+        'url.scheme': 'http',
+        'enduser.id': expect.stringMatching(/^[a-z0-9]{12}$/),
+      },
+    });
+    expect(request.parentSpanId ?? '').toBe('');
+    const [statement, ...others] = collector.childrenOf(request);
+    expect(others).toEqual([]);
+    expect(statement).toMatchObject({
+      name: 'SELECT',
+      kind: CLIENT,
+      traceId: request.traceId,
+      attributes: {
+        'db.system.name': 'postgresql',
+        'db.operation.name': 'SELECT',
+        'db.query.text': expect.stringMatching(/FROM contact c[\s\S]*c\.id = \$\d$/),
+        'server.address': '127.0.0.1',
+      },
+    });
+    expect(JSON.stringify(statement)).not.toContain('ct_0');
+  });
+
+  test('a request with a body keeps its statements, those of a transaction in order', () => {
+    const names = collector.childrenOf(one('request-write')).map(({ name }) => name);
+    expect(names.at(0)).toBe('START');
+    expect(names).toContain('INSERT');
+    expect(names.at(-1)).toBe('COMMIT');
+  });
+
+  test("a caller's trace goes on; what it does not keep is not kept, and nonsense begins a new one", () => {
+    expect(one('request-continued')).toMatchObject({ traceId: TRACE, parentSpanId: PARENT });
+    expect(collector.requestSpan('request-unsampled')).toBeUndefined();
+    expect(one('request-garbage').traceId).not.toBe(TRACE);
+  });
+
+  test('what has no route is named by its method alone', () => {
+    expect(one('request-nowhere')).toMatchObject({
+      name: 'GET',
+      attributes: { 'http.response.status_code': 404 },
+    });
+  });
+
+  test('requests at the same time each have their own statement', () => {
+    const requests = Array.from({ length: 20 }, (_, index) => one(`parallel-${index}`));
+    expect(new Set(requests.map(({ traceId }) => traceId)).size).toBe(20);
+    for (const request of requests) expect(collector.childrenOf(request)).toHaveLength(1);
+  });
+
+  test('what fails is marked, with a code and without a message', () => {
+    const request = one('request-late');
+    expect(request).toMatchObject({ status: { code: ERROR }, attributes: { 'error.type': '503' } });
+    expect(request.status).not.toHaveProperty('message');
+    const [statement] = collector.childrenOf(request);
+    expect(statement).toMatchObject({
+      status: { code: ERROR },
+      events: [],
+      attributes: { 'error.type': '57014', 'db.response.status_code': '57014' },
+    });
+  });
+
+  test('there is no statement without its request, although the service sends some of its own', () => {
+    const requests = new Set(
+      collector.spans.filter(({ kind }) => kind === SERVER).map(({ spanId }) => spanId),
+    );
+    const orphans = collector.spans.filter(
+      ({ kind, parentSpanId = '' }) => kind === CLIENT && !requests.has(parentSpanId),
+    );
+    expect(orphans).toEqual([]);
+  });
+
+  test('the collector is told whose traces these are, and the key it asks for', () => {
+    expect(collector.resource).toMatchObject({ 'service.name': 'contacts-test', 'service.version': '0.1.0' });
+    expect(collector.headers.authorization).toBe('Bearer collect');
+  });
+});
+
+describe('a process', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+  const undo: (() => unknown)[] = [];
+  afterEach(() => {
+    for (const step of undo.splice(0)) step();
+  });
+
+  /** Starts it, which prints each module it loads that is OpenTelemetry's. */
+  async function start(settings: Record<string, string> = {}) {
+    const telling = `import { registerHooks } from 'node:module';
+      registerHooks({ load: (url, context, next) => {
+        const [, name] = /@opentelemetry.([\\w-]+)/.exec(url) ?? [];
+        if (name) process.stderr.write('loads ' + name + '\\n');
+        return next(url, context);
+      } });`;
+    const child = startEntry('main', [], {
+      DATABASE_URL: database.url,
+      PORT: '0',
+      LOG_LEVEL: 'info',
+      NODE_OPTIONS: `--import "data:text/javascript,${encodeURIComponent(telling)}"`,
+      ...settings,
+    });
+    undo.push(() => child.kill('SIGKILL'));
+    let output = '';
+    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const url = /http:\S+/.exec(await printed(child, /running at http:\S+\n/))?.[0] ?? '';
+    const stop = async (): Promise<unknown[]> => {
+      const ended = once(child, 'close');
+      child.kill('SIGTERM');
+      return ended;
+    };
+    return { url, output: () => output, stop };
+  }
+  const ask = (url: string): Promise<Response> =>
+    fetch(`${url}/.well-known/jwks.json`, { headers: { traceparent: `00-${TRACE}-${PARENT}-01` } });
+
+  test('without a collector loads nothing of it, and its log knows no trace', async () => {
+    const { url, output, stop } = await start();
+    expect((await ask(url)).status).toBe(200);
+    await stop();
+    // The queue's library has the interface, which does nothing.
+    expect(new Set(output().match(/loads [\w-]+/g))).toEqual(new Set(['loads api']));
+    expect(output()).toContain('request completed');
+    expect(output()).not.toContain('traceId');
+  });
+
+  test('whose collector is dead serves as ever, says so once, and ends as ever; its log names the trace', async () => {
+    const collector = `http://127.0.0.1:${await freePort()}`;
+    const { url, output, stop } = await start({ OTEL_EXPORTER_OTLP_ENDPOINT: collector });
+    const warnings = (): number => output().split('The collector takes no traces').length - 1;
+    await waitUntil(async () => {
+      expect((await ask(url)).status).toBe(200);
+      return warnings() === 1;
+    });
+    expect((await ask(url)).status).toBe(200);
+    expect(await stop()).toEqual([0, null]);
+    expect(warnings()).toBe(1);
+    expect(output()).toContain(`"traceId":"${TRACE}"`);
+    expect(output()).toContain('loads sdk-trace');
+  });
+});
