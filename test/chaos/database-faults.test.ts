@@ -1,7 +1,8 @@
 // The database fails in every way it can while clients write: nothing acknowledged is lost, nothing is done twice.
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import { FAULTS } from '../support/chaos/faults.js';
-import { World, isLong } from '../support/chaos/world.js';
+import { World } from '../support/chaos/world.js';
+import { isLong } from './traffic.js';
 
 /** What `npm test` has time for. */
 const SHORT = ['killed with all its processes', 'every fiftieth answer lost with its connection'];

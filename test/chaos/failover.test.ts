@@ -2,8 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { sessions } from '../support/chaos/audit.js';
 import type { Cluster } from '../support/chaos/cluster.js';
-import { World, isLong } from '../support/chaos/world.js';
+import { World } from '../support/chaos/world.js';
 import { waitUntil } from '../support/wait.js';
+import { isLong } from './traffic.js';
 
 const inTheLongVersion = process.platform !== 'win32' && isLong ? describe : describe.skip;
 

@@ -1,9 +1,8 @@
 // The service as a process, as it runs in production, on a database that is about to fail.
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
-import pg from 'pg';
-import { printed, runEntry, startEntry } from '../process.js';
+import type { Cluster } from './cluster.js';
+import { runEntry } from '../process.js';
+import { RunningService } from '../running-service.js';
 import type { Target } from './writers.js';
 
 export const POOL_SIZE = 8;
@@ -12,57 +11,48 @@ export const TIMEOUT = 3_000;
 
 export class ServiceProcess {
   private constructor(
-    private readonly child: ChildProcess,
+    private readonly running: RunningService,
     readonly target: Target,
-    private readonly output: string[],
   ) {}
 
-  /** @param url the database as the service reaches it, @param direct as this test does. */
-  static async start(url: string, direct: string, smtpUrl: string): Promise<ServiceProcess> {
-    const child = startEntry('main', [], {
+  /** @param url the database as the service reaches it. */
+  static async start(url: string, cluster: Cluster, smtpUrl: string): Promise<ServiceProcess> {
+    const running = await RunningService.start({
       DATABASE_URL: url,
       DATABASE_POOL_SIZE: String(POOL_SIZE),
       DATABASE_TIMEOUT_MS: String(TIMEOUT),
       SMTP_URL: smtpUrl,
-      PORT: '0',
       LOG_LEVEL: 'warn',
     });
-    const output: string[] = [];
-    child.stdout?.on('data', (chunk: Buffer) => output.push(chunk.toString()));
-    child.stderr?.on('data', (chunk: Buffer) => output.push(chunk.toString()));
-    const [, base = ''] = /running at (http:\S+)\n/.exec(await printed(child, /running at http:\S+\n/)) ?? [];
     const scopes = 'contacts:read,contacts:write,companies:read,companies:write';
     const { stdout } = await runEntry('cli', ['keys', 'create', '--name', 'chaos', '--scopes', scopes], {
-      DATABASE_URL: direct,
+      DATABASE_URL: cluster.url,
     });
     const company = 'co_chaos';
-    const client = new pg.Client({ connectionString: direct });
-    await client.connect();
-    await client.query(`INSERT INTO company (id, name) VALUES ($1, 'Chaos')`, [company]);
-    await client.end();
-    return new ServiceProcess(child, { url: base, key: stdout.trim(), company }, output);
+    await cluster.sql(`INSERT INTO company (id, name) VALUES ($1, 'Chaos')`, [company]);
+    return new ServiceProcess(running, { url: running.url, key: stdout.trim(), company });
   }
 
   /** What it printed, should it have ended; null while it runs. */
   get death(): string | null {
-    return this.child.exitCode === null && this.child.signalCode === null ? null : this.output.join('');
+    return this.running.isRunning ? null : this.running.output;
   }
 
   /** Resident memory in MB, and open files and sockets; null where the system does not tell. */
   get use(): { memory: number; handles: number } | null {
+    const process = `/proc/${this.running.pid}`;
     try {
-      const status = readFileSync(`/proc/${this.child.pid}/status`, 'utf8');
-      const [, kilobytes = '0'] = /VmRSS:\s+(\d+)/.exec(status) ?? [];
-      const handles = readdirSync(`/proc/${this.child.pid}/fd`).length;
-      return { memory: Math.round(Number(kilobytes) / 1024), handles };
+      const [, kilobytes = '0'] = /VmRSS:\s+(\d+)/.exec(readFileSync(`${process}/status`, 'utf8')) ?? [];
+      return {
+        memory: Math.round(Number(kilobytes) / 1024),
+        handles: readdirSync(`${process}/fd`).length,
+      };
     } catch {
       return null;
     }
   }
 
-  async stop(): Promise<void> {
-    const ended = once(this.child, 'close');
-    this.child.kill('SIGKILL');
-    if (this.death === null) await ended;
+  stop(): Promise<void> {
+    return this.running.kill();
   }
 }

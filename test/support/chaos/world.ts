@@ -11,9 +11,6 @@ import { Loop } from './loop.js';
 import { POOL_SIZE, ServiceProcess, TIMEOUT } from './service.js';
 import { Writers } from './writers.js';
 
-/** Whether this is the long version (test/chaos/jest.config.js). */
-export const isLong = 'IS_LONG' in globalThis;
-
 export interface Fault {
   readonly name: string;
   /** How long it lasts, in ms. */
@@ -51,7 +48,7 @@ export class World {
     const cluster = await Cluster.create(settings);
     const line = new Line(new URL(cluster.url));
     const mail = await MailServer.start();
-    const service = await ServiceProcess.start(await line.open(), cluster.url, mail.url);
+    const service = await ServiceProcess.start(await line.open(), cluster, mail.url);
     return new World(cluster, line, service, mail);
   }
 
