@@ -27,8 +27,8 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await service.stop();
+  await direct.end();
   await database.drop();
-  await direct.end().catch(() => undefined);
   const server = new pg.Client({
     connectionString: Object.assign(new URL(database.url), { pathname: '/postgres' }).href,
   });

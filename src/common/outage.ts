@@ -1,20 +1,22 @@
-// The time in which no connection can be had: requests wait a little, then fail at once, and somebody else finds its end.
+// The time in which no connection can be had: requests wait a little, then fail soon, and somebody else finds its end.
 import { Logger } from '@nestjs/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NoConnection } from './database-errors.js';
 
 /** How long a request is held for a database that has just gone, in ms: what restarts quickly refuses nobody. */
 export const PATIENCE = 500;
-/** Pauses between attempts to connect, in ms: each is twice the one before, and made longer or shorter by a half. */
-const PAUSES = { first: 20, longest: 100 };
-/** After this time the next attempt begins, though the one before has no answer, in ms. */
-const UNANSWERED = 1_000;
+/** Between two attempts to connect, give or take a half, so that processes do not come at the same time, in ms. */
+const PAUSE = 50;
+/** After this time an attempt counts as failed, though it may still succeed, in ms. */
+const UNANSWERED = 250;
 
 export class Outage {
   private readonly logger = new Logger('Database');
   private readonly beganAt = performance.now();
-  private readonly patience = sleep(PATIENCE, undefined, { ref: false });
+  private readonly patience = pause(PATIENCE);
   private readonly over = Promise.withResolvers<void>();
+  /** The end of the first attempt that has not begun yet. */
+  private next = Promise.withResolvers<void>();
   private isOver = false;
 
   /**
@@ -31,9 +33,15 @@ export class Outage {
     void this.findEnd();
   }
 
-  /** Resolves at its end. @throws NoConnection when it has lasted longer than requests are held. */
+  /**
+   * Resolves at its end. Once it has lasted longer than requests are held, the next attempt to connect decides: a
+   * request that comes after the database does is served.
+   * @throws NoConnection
+   */
   async wait(): Promise<void> {
-    if (performance.now() - this.beganAt < PATIENCE) await Promise.race([this.over.promise, this.patience]);
+    const isYoung = performance.now() - this.beganAt < PATIENCE;
+    if (isYoung) await Promise.race([this.over.promise, this.patience]);
+    if (!this.isOver) await this.next.promise;
     if (!this.isOver) throw new NoConnection(this.reason);
   }
 
@@ -43,10 +51,14 @@ export class Outage {
   }
 
   private async findEnd(): Promise<void> {
-    for (let pause = PAUSES.first; !this.isOver; pause = Math.min(2 * pause, PAUSES.longest)) {
-      await sleep(pause * (0.5 + Math.random()), undefined, { ref: false });
-      await Promise.race([this.attempt(), sleep(UNANSWERED, undefined, { ref: false })]);
+    while (!this.isOver) {
+      await pause(PAUSE * (0.5 + Math.random()));
+      const { resolve } = this.next;
+      this.next = Promise.withResolvers();
+      await Promise.race([this.attempt(), pause(UNANSWERED)]);
+      resolve();
     }
+    this.next.resolve();
   }
 
   private async attempt(): Promise<void> {
@@ -67,3 +79,6 @@ export class Outage {
     this.over.resolve();
   }
 }
+
+/** Keeps no process from ending. */
+const pause = (time: number): Promise<void> => sleep(time, undefined, { ref: false });
