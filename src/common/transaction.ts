@@ -24,7 +24,7 @@ export function transaction<T>(source: DataSource, work: Work<T>): Promise<T> {
 
 async function uncommitted<T>(client: PoolClient, work: Work<T>): Promise<T> {
   try {
-    await client.query('BEGIN');
+    await client.query('START TRANSACTION');
     return await work(on(client));
   } catch (error) {
     // Behind a statement without an answer a ROLLBACK would get none either: the connection is closed instead.

@@ -6,6 +6,9 @@ type Watch = (sent: string) => 'pass' | 'lose' | 'lose-answer' | Promise<'pass'>
 
 export class Line {
   private readonly sockets = new Set<Socket>();
+  /** Those of them that lead to the server, and those that did when the line fell silent. */
+  private readonly servers = new Set<Socket>();
+  private silent: ReadonlySet<Socket> = new Set();
   private state: 'open' | 'cut' | 'silent' = 'open';
   private watch: Watch = () => 'pass';
   private readonly server = createServer((near) => this.accept(near));
@@ -34,12 +37,18 @@ export class Line {
   silence(): void {
     this.state = 'silent';
     for (const socket of this.sockets) socket.pause();
+    this.silent = new Set(this.servers);
   }
 
   /** Works again for new connections; those from before stay silent, as after a lost route. */
   restore(): void {
     this.state = 'open';
     this.watch = () => 'pass';
+  }
+
+  /** The server notices that those who stayed silent are gone. */
+  bury(): void {
+    for (const far of this.silent) far.destroy();
   }
 
   /** From now on new connections lead there. */
@@ -81,6 +90,7 @@ export class Line {
     if (this.state !== 'open') return;
     const far = connect(Number(this.target.port), this.target.hostname);
     this.hold(far);
+    this.servers.add(far);
     let losesAnswer = false;
     near.on('data', (chunk: Buffer) => {
       const decision = this.watch(chunk.toString('latin1'));
@@ -94,7 +104,10 @@ export class Line {
       else near.write(chunk);
     });
     near.on('close', () => far.destroy());
-    far.on('close', () => near.destroy());
+    far.on('close', () => {
+      this.servers.delete(far);
+      if (!this.silent.has(far)) near.destroy();
+    });
   }
 
   private hold(socket: Socket): void {

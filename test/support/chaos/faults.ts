@@ -149,7 +149,10 @@ export const FAULTS: readonly Fault[] = [
     name: 'line silent, and another one in its place',
     lasts: 1_000,
     begin: async ({ line }) => line.silence(),
-    end: async ({ line }) => line.restore(),
+    end: async ({ line }) => {
+      line.restore();
+      line.bury();
+    },
     isSilent: true,
   },
   repeated('line reset again and again', 3_000, 50, async ({ line }) => line.reset()),
