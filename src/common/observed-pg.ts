@@ -8,7 +8,7 @@ export class ObservedClient extends pg.Client {
   constructor(options?: pg.ClientConfig) {
     super(options);
     // Looked up at each call, so that whoever replaces pg's own method is heard.
-    const send = ((...args: unknown[]) => Reflect.apply(super.query, this, args)) as typeof this.query;
+    const send = ((...args: [never]) => super.query(...args)) as typeof this.query;
     this.query = observed(statements, send, (statement) => ({
       begunAt: performance.now(),
       text: typeof statement === 'string' ? statement : (statement as pg.QueryConfig).text,
