@@ -2,10 +2,8 @@
 import pg from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
-import { ObservedPool } from './common/observed-pg.js';
+import { ImpatientPool } from './common/impatient-pool.js';
 import { Company } from './companies/company.entity.js';
-import { ApiError } from './common/errors.js';
-import { requestShed } from './common/signals.js';
 import type { Env } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
 import { PortalIdentity } from './portal/portal-identity.entity.js';
@@ -14,57 +12,6 @@ import { SigningKey } from './portal/signing-key.entity.js';
 
 /** How much longer than the server's own timeout to wait for word of it, in ms. */
 const GRACE = 500;
-
-/** A client of pg, with what pg has no public name for. */
-type Client = pg.Client & { _activeQuery: object | null; connection: pg.Connection };
-
-type Connected = Parameters<pg.Pool['connect']>[0];
-
-/**
- * Lets nobody wait behind too many others: whoever came last would wait longest, and hold up what needs no connection.
- * Drops a connection that comes back with its query unanswered: all that followed would wait behind that. And with a
- * lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
- */
-class ImpatientPool extends ObservedPool {
-  private readonly unused = new Set<Client>();
-
-  constructor(options: pg.PoolConfig) {
-    super(options);
-    // Whoever uses a connection hears of its end by a failed query; unheard, as in the moment between opening and handing
-    // it on, the event would end the process.
-    this.on('connect', (client) => client.on('error', () => undefined));
-    this.on('acquire', (client) => this.unused.delete(client as unknown as Client));
-    this.on('remove', (client) => this.unused.delete(client as unknown as Client));
-    this.on('release', (error, released) => {
-      const client = released as unknown as Client;
-      // (readyForQuery is false for a moment after every refused statement, too.)
-      const { _activeQuery: unanswered } = client;
-      if (unanswered) void client.end();
-      if (unanswered || error) this.dropUnused();
-      else this.unused.add(client);
-    });
-  }
-
-  override connect(): Promise<pg.PoolClient>;
-  override connect(connected: Connected): void;
-  override connect(connected?: Connected): Promise<pg.PoolClient> | void {
-    const { maxWaiting = Infinity } = this.options as { maxWaiting?: number };
-    if (this.waitingCount >= maxWaiting) {
-      const refusal = new ApiError('overloaded');
-      requestShed.tell({ reason: 'pool_queue' });
-      return connected ? connected(refusal, undefined, () => undefined) : Promise.reject(refusal);
-    }
-    return connected ? super.connect(connected) : super.connect();
-  }
-
-  private dropUnused(): void {
-    for (const client of this.unused) {
-      // By the error the pool learns of it at once; from a silent server no end would ever come.
-      client.emit('error', new Error('Another connection was lost.'));
-      client.connection.stream.destroy();
-    }
-  }
-}
 
 export const entities = [Company, Contact, ApiKey, SigningKey, PortalSession, PortalIdentity];
 

@@ -7,7 +7,9 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { Client } from 'pg';
+import { DataSource } from 'typeorm';
 import { closing } from '../common/closing.js';
+import { poolOf } from '../common/impatient-pool.js';
 
 /** Connection string of a direct session (not through a transaction pooler), for LISTEN. */
 export const LISTEN_URL = Symbol('LISTEN_URL');
@@ -16,6 +18,8 @@ export const LISTEN_URL = Symbol('LISTEN_URL');
 const HEARTBEAT = 250;
 const TRUSTED_FOR = 750;
 const RECONNECT_AFTER = 500;
+/** Always so on a standby. */
+const IS_READ_ONLY = `SELECT current_setting('transaction_read_only')::boolean AS is_read_only`;
 
 /**
  * Listens on its own connection. While it cannot be sure to hear (`isCurrent` false), nothing remembered may be
@@ -28,9 +32,14 @@ export class ApiKeyChanges implements OnApplicationBootstrap, OnApplicationShutd
   private client?: Client;
   private timer?: NodeJS.Timeout;
   private heardAt = -Infinity;
+  /** Told in the log once, however often it tries again. */
+  private isDeaf = false;
   private stopped = false;
 
-  constructor(@Inject(LISTEN_URL) private readonly url: string) {}
+  constructor(
+    @Inject(LISTEN_URL) private readonly url: string,
+    private readonly source: DataSource,
+  ) {}
 
   /** Calls `listener` with the id of each key that changed, or null when any may have. */
   onChange(listener: (keyId: string | null) => void): void {
@@ -66,28 +75,44 @@ export class ApiKeyChanges implements OnApplicationBootstrap, OnApplicationShutd
     client.on('error', () => undefined);
     try {
       await client.connect();
+    } catch (error) {
+      return this.reconnect(client, error);
+    }
+    try {
       await client.query('LISTEN api_key_changed');
       // What changed while nobody listened is unknown.
       this.announce(null);
       await this.beat(client);
     } catch (error) {
-      this.reconnect(client, error);
+      this.leave(client, error);
     }
   }
 
-  /** An answer proves that every notification before it has been delivered, since both share the connection. */
+  /**
+   * An answer proves that every notification before it has been delivered, since both share the connection. On a server
+   * that is no longer the primary nobody changes a key: what happens on the new one would not be heard.
+   */
   private async beat(client: Client): Promise<void> {
     const asked = performance.now();
-    await client.query('SELECT 1');
+    const { rows } = await client.query<{ is_read_only: boolean }>(IS_READ_ONLY);
+    if (rows[0]?.is_read_only) throw new Error('the server is read-only.');
     this.heardAt = asked;
-    this.later(HEARTBEAT, () => this.beat(client).catch((error: unknown) => this.reconnect(client, error)));
+    this.isDeaf = false;
+    this.later(HEARTBEAT, () => this.beat(client).catch((error: unknown) => this.leave(client, error)));
+  }
+
+  /** What befell this connection may have befallen the others, and those that only read would not find out. */
+  private leave(client: Client, error: unknown): void {
+    if (!this.stopped) poolOf(this.source).renew();
+    this.reconnect(client, error);
   }
 
   private reconnect(client: Client, error: unknown): void {
     if (this.stopped) return;
-    this.logger.warn(
-      `Not listening for key changes, asking the database instead: ${(error as Error).message}`,
-    );
+    const reason = (error as Error).message;
+    if (!this.isDeaf)
+      this.logger.warn(`Not listening for key changes, asking the database instead: ${reason}`);
+    this.isDeaf = true;
     this.heardAt = -Infinity;
     void client.end().catch(() => undefined);
     this.later(RECONNECT_AFTER, () => this.connect());

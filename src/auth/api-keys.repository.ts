@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { Params, type Queryable, type Transactional, insertValues } from '../common/sql.js';
+import { transaction } from '../common/transaction.js';
 import type { ApiKey } from './api-key.entity.js';
 import type { Scope } from './caller.js';
 
@@ -86,8 +87,8 @@ export class ApiKeysRepository {
   }
 
   /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
-  transaction<T>(work: (db: Queryable) => Promise<T>, db: Transactional = this.db): Promise<T> {
-    return db.transaction(work);
+  transaction<T>(work: (db: Queryable) => Promise<T>, db?: Transactional): Promise<T> {
+    return db ? db.transaction(work) : transaction(this.db, work);
   }
 }
 

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Queryable, Transactional } from '../common/sql.js';
+import { transaction } from '../common/transaction.js';
 
 /** How long an answer is kept; what is older counts as gone, swept away or not. */
 const KEPT_FOR = `interval '24 hours'`;
@@ -47,6 +48,6 @@ export class IdempotentWritesRepository {
 
   /** Runs `work` in one transaction. */
   transaction<T>(work: (db: Transactional) => Promise<T>): Promise<T> {
-    return this.db.transaction((manager) => work(manager));
+    return transaction(this.db, work);
   }
 }

@@ -2,6 +2,7 @@
 import { Logger } from '@nestjs/common';
 import { type Client, type ClientConfig, type Connection, DatabaseError, type QueryConfig } from 'pg';
 import type { DataSourceOptions } from 'typeorm';
+import { isUnanswered, spoilsConnection } from './database-errors.js';
 import { ObservedClient } from './observed-pg.js';
 
 /** How long to wait after a connection failed, in ms. */
@@ -105,12 +106,6 @@ function clientOptions(options: DataSourceOptions): ClientConfig {
 
 /** Whether the connection or what was prepared on it is at fault, and not the statement nor its duration. */
 export function failedWithItsLane(error: unknown): boolean {
-  const { code = '', routine, message } = error as Partial<DatabaseError>;
-  // pg has no code for its own: what is left of them are losses of the connection.
-  if (!(error instanceof DatabaseError)) return message !== 'Query read timeout';
-  const isLost = /^(08|57P)/.test(code);
-  const isForgotten = code === '26000';
-  // "cached plan must not change result type", in whatever language the server speaks.
-  const isOutdated = code === '0A000' && routine === 'RevalidateCachedQuery';
-  return isLost || isForgotten || isOutdated;
+  // What pg reports without a code of the server's are losses of the connection, but for the time that is up.
+  return error instanceof DatabaseError ? spoilsConnection(error) : !isUnanswered(error);
 }

@@ -1,16 +1,17 @@
 // Statements on a connection of the pool that they have to themselves meanwhile, prepared there by their text.
 import { Inject, Injectable } from '@nestjs/common';
-import { DatabaseError, type Pool } from 'pg';
 import { DataSource } from 'typeorm';
-import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
+import { isUndone } from './database-errors.js';
+import { poolOf } from './impatient-pool.js';
 import type { Queryable } from './sql.js';
+import { Undone, tryAgain } from './try-again.js';
 
 /** Texts that a connection keeps at most: any further ones are parsed at each use. */
 const PREPARED = 250;
 
-/** For single writes, and for reads that may take long. Nothing is tried twice. */
+/** For single writes, and for reads that may take long. What the server says it has undone is tried again. */
 @Injectable()
 export class PreparedPool implements Queryable {
   private readonly names = new Map<string, string>();
@@ -24,18 +25,16 @@ export class PreparedPool implements Queryable {
     this.limit = env.DATABASE_DIRECT_URL ? 0 : PREPARED;
   }
 
-  async query<Rows = unknown[]>(text: string, values: unknown[] = []): Promise<Rows> {
-    // Not pool.query(), which gives up the connection of every refused statement.
-    const client = await ((this.source.driver as PostgresDriver).master as Pool).connect();
-    let isLost = false;
-    try {
-      return (await client.query({ name: this.nameOf(text), text, values })).rows as Rows;
-    } catch (error) {
-      isLost = !(error instanceof DatabaseError);
-      throw error;
-    } finally {
-      client.release(isLost);
-    }
+  query<Rows = unknown[]>(text: string, values: unknown[] = []): Promise<Rows> {
+    const statement = { name: this.nameOf(text), text, values };
+    return tryAgain(async () => {
+      try {
+        // Not pool.query(), which gives up the connection of every refused statement.
+        return (await poolOf(this.source).use((client) => client.query(statement))).rows as Rows;
+      } catch (error) {
+        throw isUndone(error) ? new Undone(error) : error;
+      }
+    });
   }
 
   private nameOf(text: string): string | undefined {

@@ -56,12 +56,17 @@ export class Reads implements Queryable, OnApplicationShutdown {
     } catch (error) {
       if (!failedWithItsLane(error)) throw error;
       // What befell one connection befell the other: it would cost a request to find out.
-      for (const other of this.lanes) other.leave();
+      this.leave();
       // Asked again at once, but not after a long wait: a silent database would be waited for twice.
       const isLate = performance.now() - asked > this.env.DATABASE_TIMEOUT_MS / 2;
       if (isLate) throw Object.assign(new ApiError('unavailable'), { cause: error });
       return this.pool.query<Rows>(text, values);
     }
+  }
+
+  /** Gives up the connections, once what is in flight has its answer. */
+  leave(): void {
+    for (const lane of this.lanes) lane.leave();
   }
 
   private freestLane(): Lane | undefined {
@@ -79,7 +84,7 @@ export class Reads implements Queryable, OnApplicationShutdown {
     if (this.names.size === PREPARED) {
       // The server forgets them with the connection.
       this.names.clear();
-      for (const lane of this.lanes) lane.leave();
+      this.leave();
     }
     const name = `read_${(this.prepared += 1)}`;
     this.names.set(sql, name);

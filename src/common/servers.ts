@@ -5,6 +5,7 @@ import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
 import { closing } from './closing.js';
 import { ApiError } from './errors.js';
+import { poolOf } from './impatient-pool.js';
 import { PreparedPool } from './prepared-pool.js';
 import { Reads } from './reads.js';
 import { serverChosen } from './signals.js';
@@ -52,6 +53,7 @@ export class Servers implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(REPLICA) private readonly source: DataSource | null,
   ) {
     this.primary = { reads, prepared, planned: db };
+    poolOf(db).onLoss(() => reads.leave());
     if (!source) return;
     this.replica = {
       reads: new Reads(source, env),

@@ -15,7 +15,7 @@ export interface Queryable {
   query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows>;
 }
 
-/** Does work as a whole or not at all: a DataSource in a transaction, an EntityManager in a savepoint of its own. */
+/** Does work as a whole or not at all: in a transaction, or within one in a part that may fail by itself. */
 export interface Transactional extends Queryable {
   transaction<T>(work: (db: Transactional) => Promise<T>): Promise<T>;
 }

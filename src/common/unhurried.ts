@@ -7,7 +7,10 @@ import type { Queryable } from './sql.js';
 export class UnhurriedConnection implements Queryable {
   private readonly pool: Pool;
 
-  constructor(env: Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_TIMEOUT_MS'>, name: string) {
+  constructor(
+    private readonly env: Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_TIMEOUT_MS'>,
+    name: string,
+  ) {
     this.pool = new Pool({
       connectionString: env.DATABASE_DIRECT_URL ?? env.DATABASE_URL,
       application_name: name,
@@ -23,6 +26,10 @@ export class UnhurriedConnection implements Queryable {
   }
 
   async query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows> {
+    // For what may take any time it has to be known before that anybody is there: TCP would find out after a quarter of
+    // an hour.
+    const greeting = { text: 'SELECT 1', query_timeout: this.env.DATABASE_TIMEOUT_MS };
+    await this.pool.query(greeting);
     return (await this.pool.query(sql, values)).rows as Rows;
   }
 

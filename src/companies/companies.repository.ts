@@ -4,6 +4,7 @@ import { DataSource } from 'typeorm';
 import type { Caller, KeyCaller } from '../auth/caller.js';
 import type { JsonText } from '../common/json-text.js';
 import { listPage } from '../common/list.js';
+import { PreparedPool } from '../common/prepared-pool.js';
 import { Servers } from '../common/servers.js';
 import {
   Params,
@@ -14,6 +15,7 @@ import {
   isoTimestamp,
   jsonObject,
 } from '../common/sql.js';
+import { transaction } from '../common/transaction.js';
 import {
   type CompanyDetail,
   type CompanyItem,
@@ -54,6 +56,7 @@ export class CompaniesRepository {
   constructor(
     private readonly db: DataSource,
     private readonly servers: Servers,
+    private readonly prepared: PreparedPool,
   ) {}
 
   /** One page of the companies the caller sees, of those that pass the query's filters. */
@@ -104,7 +107,7 @@ export class CompaniesRepository {
   async insert(
     _caller: KeyCaller,
     company: Partial<Company> & { id: string },
-    db: Queryable = this.db,
+    db: Queryable = this.prepared,
   ): Promise<CreatedCompany | null> {
     const params = new Params();
     const rows = await db.query<CreatedCompany[]>(
@@ -119,7 +122,7 @@ export class CompaniesRepository {
     _caller: KeyCaller,
     id: string,
     changes: Partial<Company>,
-    db: Queryable = this.db,
+    db: Queryable = this.prepared,
   ): Promise<{ id: string } | null> {
     const params = new Params();
     const set = assignments(changes, params);
@@ -130,8 +133,8 @@ export class CompaniesRepository {
   }
 
   /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
-  transaction<T>(work: (db: Queryable) => Promise<T>, db: Transactional = this.db): Promise<T> {
-    return db.transaction(work);
+  transaction<T>(work: (db: Queryable) => Promise<T>, db?: Transactional): Promise<T> {
+    return db ? db.transaction(work) : transaction(this.db, work);
   }
 }
 

@@ -1,5 +1,7 @@
 import { Module } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { AuthModule } from '../auth/auth.module.js';
+import { poolOf } from '../common/impatient-pool.js';
 import { CompaniesModule } from '../companies/companies.module.js';
 import { ContactCounts } from './contact-counts.js';
 import { ContactsController } from './contacts.controller.js';
@@ -10,7 +12,20 @@ import { RememberedTotals } from './remembered-totals.js';
 @Module({
   imports: [AuthModule, CompaniesModule],
   controllers: [ContactsController],
-  providers: [ContactsService, ContactsRepository, RememberedTotals, ContactCounts],
+  providers: [
+    ContactsService,
+    ContactsRepository,
+    ContactCounts,
+    {
+      provide: RememberedTotals,
+      inject: [DataSource],
+      useFactory: (source: DataSource) => {
+        const totals = new RememberedTotals();
+        poolOf(source).onLoss(() => totals.forget());
+        return totals;
+      },
+    },
+  ],
   exports: [ContactsService, ContactCounts],
 })
 export class ContactsModule {}

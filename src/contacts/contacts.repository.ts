@@ -9,6 +9,7 @@ import { PreparedPool } from '../common/prepared-pool.js';
 import { Reads } from '../common/reads.js';
 import { type Server, Servers } from '../common/servers.js';
 import { Params, type Queryable, type Transactional, assignments, insertValues } from '../common/sql.js';
+import { transaction } from '../common/transaction.js';
 import { Products } from '../config/products.js';
 import type { CreatedContact, PortalAccess } from './contact.dto.js';
 import type { Contact } from './contact.entity.js';
@@ -78,6 +79,7 @@ export class ContactsRepository {
     way: ReadingWay,
     known?: RememberedTotal,
   ): Promise<JsonText | null> {
+    const { life } = this.totals;
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
     const order = listOrder(query, params);
@@ -100,7 +102,7 @@ export class ContactsRepository {
     if (way.walk && !isWhole(answer, query)) {
       // A later page asks for more documents, and says nothing of where the first matches lie.
       if (known && !cursor && query.page === 1)
-        this.totals.remember(caller, query, { ...known, isOld: true });
+        this.totals.remember(caller, query, { ...known, isOld: true }, life);
       return null;
     }
     const { page, total, also } = answer;
@@ -114,6 +116,7 @@ export class ContactsRepository {
         caller,
         query,
         isWorthIt ? { total: total - (since ?? 0), asOf, fold, isOld } : null,
+        life,
       );
     }
     return page;
@@ -207,8 +210,8 @@ export class ContactsRepository {
   }
 
   /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
-  transaction<T>(work: (db: Queryable) => Promise<T>, db: Transactional = this.db): Promise<T> {
-    return db.transaction(work);
+  transaction<T>(work: (db: Queryable) => Promise<T>, db?: Transactional): Promise<T> {
+    return db ? db.transaction(work) : transaction(this.db, work);
   }
 }
 

@@ -24,13 +24,28 @@ export class RememberedTotals {
   /** By whose rows they are of and the filters, the least recently used first. */
   private readonly totals = new Map<string, RememberedTotal>();
   private readonly counts = new Map<string, Promise<unknown>>();
+  /** Counts what `forget` is called for. */
+  life = 0;
 
   recall(caller: Caller, query: ContactQuery): RememberedTotal | undefined {
     return this.totals.get(keyOf(caller, query));
   }
 
-  /** @param total null to forget the one before. */
-  remember(caller: Caller, query: ContactQuery, total: RememberedTotal | null): void {
+  /**
+   * Snapshots are told apart by numbers of transactions, which a server that crashed, or the one that took its place,
+   * may give to other transactions once more.
+   */
+  forget(): void {
+    this.life += 1;
+    this.totals.clear();
+  }
+
+  /**
+   * @param total null to forget the one before.
+   * @param life as it was before the total was asked for.
+   */
+  remember(caller: Caller, query: ContactQuery, total: RememberedTotal | null, life: number): void {
+    if (life !== this.life) return;
     const key = keyOf(caller, query);
     this.totals.delete(key);
     if (!total) return;

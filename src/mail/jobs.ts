@@ -9,6 +9,8 @@ import {
 import { type Job, type JobResult, PgBoss } from 'pg-boss';
 import { closing } from '../common/closing.js';
 import type { Queryable } from '../common/sql.js';
+import { ENV } from '../config/config.module.js';
+import type { Env } from '../config/env.js';
 import { QUEUES, type QueueName } from './install-queues.js';
 
 /** Connection string for the queue; a direct session. */
@@ -42,16 +44,17 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly boss: PgBoss;
   private readonly handlers = new Map<QueueName, Handler>();
 
-  constructor(@Inject(JOBS_URL) connectionString: string) {
-    const name = 'contacts-jobs';
-    // The schema belongs to the migrations.
-    this.boss = new PgBoss({
+  constructor(@Inject(JOBS_URL) connectionString: string, @Inject(ENV) env: Env) {
+    const connection = {
       connectionString,
-      application_name: name,
+      application_name: 'contacts-jobs',
       max: 3,
-      schedule: false,
-      migrate: false,
-    });
+      connectionTimeoutMillis: env.DATABASE_TIMEOUT_MS,
+      // pg's own. On a silent connection no mail would leave until TCP gives up, after a quarter of an hour.
+      query_timeout: env.DATABASE_TIMEOUT_MS,
+    };
+    // The schema belongs to the migrations.
+    this.boss = new PgBoss({ ...connection, schedule: false, migrate: false });
     this.boss.on('error', (error) => this.logger.warn(`The queue has no database: ${error.message}`));
   }
 

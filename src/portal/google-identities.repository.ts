@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Queryable } from '../common/sql.js';
+import { transaction } from '../common/transaction.js';
 
 /** An account at the provider; `email` is canonical, or null when it is none we accept. */
 export interface Account {
@@ -23,7 +24,7 @@ export class GoogleIdentitiesRepository {
   /** The contact linked to the account; else links the contact with portal access and this e-mail; else null. */
   findOrLink(account: Account): Promise<LinkedContact | null> {
     const { issuer, subject, email } = account;
-    return this.db.transaction(async (db) => {
+    return transaction(this.db, async (db) => {
       const linked = await findLinked(db, account);
       if (linked || email === null) return linked;
       // Locked, so that a change of the address either waits and drops the new link, or is seen here.

@@ -2,6 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Queryable } from '../common/sql.js';
+import { transaction } from '../common/transaction.js';
 
 /** How long a link is good, and how many wrong codes it survives (the table's check knows the number, too). */
 const LIFETIME = `interval '15 minutes'`;
@@ -49,7 +50,7 @@ export class MagicLinksRepository {
     clientAddress: string,
     work: (db: Queryable) => Promise<T>,
   ): Promise<T> {
-    return this.db.transaction(async (db) => {
+    return transaction(this.db, async (db) => {
       // In one order, so that two requests cannot wait for each other.
       await db.query(
         `SELECT pg_advisory_xact_lock(key) FROM (

@@ -1,6 +1,7 @@
 // All SQL on sessions and their refresh tokens.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { transaction } from '../common/transaction.js';
 import type { PortalSession, SignInMethod } from './portal-session.entity.js';
 
 /** A session is idle after 7 days and over after 30. */
@@ -51,7 +52,7 @@ export class SessionsRepository {
    * after it, the token counts as stolen and its session ends.
    */
   refresh(tokenHash: Buffer, successorHash: Buffer): Promise<RefreshOutcome> {
-    return this.db.transaction(async (db): Promise<RefreshOutcome> => {
+    return transaction(this.db, async (db): Promise<RefreshOutcome> => {
       // The row lock puts parallel refreshes in a line, so that one of them spends and the others repeat.
       const [token] = await db.query<UsedToken[]>(
         `SELECT t.session_id, ${ALIVE} AS alive, (t.used_at IS NULL OR t.used_at > now() - ${GRACE}) AS in_grace

@@ -1,6 +1,7 @@
 // All SQL on signing keys, but for the public halves that the guard reads.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { transaction } from '../common/transaction.js';
 import type { SigningKey } from './signing-key.entity.js';
 
 type NewKey = Pick<SigningKey, 'kid' | 'public_jwk' | 'sealed_private_jwk'>;
@@ -21,9 +22,9 @@ export class SigningKeysRepository {
 
   /** Adds the first two keys unless there are some: whichever process comes first wins. */
   async insertFirst(active: NewKey, next: NewKey): Promise<void> {
-    await this.db.transaction(async (db) => {
+    await transaction(this.db, async (db) => {
       await db.query(`LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE`);
-      const known = await db.query<unknown[]>('SELECT 1 FROM signing_key LIMIT 1');
+      const known = await db.query('SELECT 1 FROM signing_key LIMIT 1');
       if (known.length > 0) return;
       await db.query(INSERT, values(active, 'active'));
       await db.query(INSERT, values(next, 'next'));
@@ -32,7 +33,7 @@ export class SigningKeysRepository {
 
   /** The waiting key becomes the signing one, and `next` waits. */
   async rotate(next: NewKey): Promise<void> {
-    await this.db.transaction(async (db) => {
+    await transaction(this.db, async (db) => {
       await db.query(`LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE`);
       await db.query(`UPDATE signing_key SET status = 'retired' WHERE status = 'active'`);
       await db.query(`UPDATE signing_key SET status = 'active' WHERE status = 'next'`);

@@ -44,7 +44,7 @@ const statusElsewhere = async (key: string): Promise<number> =>
 /** Resolves when both processes are sure to hear of changes, and so use what they remember. */
 async function bothListen(): Promise<void> {
   const listening = `SELECT pid FROM pg_stat_activity
-    WHERE application_name = 'contacts-listen' AND datname = current_database() AND query = 'SELECT 1'`;
+    WHERE application_name = 'contacts-listen' AND datname = current_database() AND query LIKE 'SELECT current_setting%'`;
   while ((await service.sql(listening)).length < 2) await new Promise(setImmediate);
 }
 

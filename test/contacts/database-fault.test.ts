@@ -1,78 +1,11 @@
 // The database goes away, hangs or is slow in the middle of the service's life, and comes back.
-import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { type TestDatabase, createTestDatabase } from '../support/database.js';
 import { createContact, readContact } from '../support/factories.js';
-import { waitUntil } from '../support/wait.js';
+import { Line } from '../support/line.js';
 import { TestService } from '../support/service.js';
-
-/** ReadyForQuery, and an ErrorResponse as an administrator's end of the session brings it. */
-const READY = Buffer.from('Z\0\0\0\x05I');
-const FIELDS = 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0';
-const ENDED = Buffer.concat([Buffer.from([0x45, 0, 0, 0, FIELDS.length + 4]), Buffer.from(FIELDS)]);
-
-/** Stands between the service and PostgreSQL, where it can cut the line, let it go silent or end it when it is ready. */
-class Line {
-  private readonly sockets = new Set<Socket>();
-  private state: 'open' | 'cut' | 'silent' | 'ending' = 'open';
-  private readonly server = createServer((near) => this.accept(near));
-
-  constructor(private readonly target: URL) {}
-
-  /** The database's URL through this line. */
-  async open(): Promise<string> {
-    await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
-    const { port } = this.server.address() as AddressInfo;
-    return Object.assign(new URL(this.target), { hostname: '127.0.0.1', port: String(port) }).href;
-  }
-
-  cut(): void {
-    this.state = 'cut';
-    for (const socket of this.sockets) socket.destroy();
-  }
-
-  silence(): void {
-    this.state = 'silent';
-    for (const socket of this.sockets) socket.pause();
-  }
-
-  /** Each connection is opened and ended with the same packet. */
-  endEach(): void {
-    this.state = 'ending';
-  }
-
-  /** Works again for new connections; those from before stay silent, as after a lost route. */
-  restore(): void {
-    this.state = 'open';
-  }
-
-  close(): void {
-    this.cut();
-    this.server.close();
-  }
-
-  private accept(near: Socket): void {
-    this.hold(near);
-    if (this.state === 'cut') near.destroy();
-    if (this.state === 'cut' || this.state === 'silent') return;
-    const far = connect(Number(this.target.port), this.target.hostname);
-    this.hold(far);
-    near.on('data', (chunk) => far.write(chunk));
-    far.on('data', (chunk: Buffer) => {
-      const ends = this.state === 'ending' && chunk.subarray(-READY.length).equals(READY);
-      near.write(ends ? Buffer.concat([chunk, ENDED]) : chunk);
-    });
-    near.on('close', () => far.destroy());
-    far.on('close', () => near.destroy());
-  }
-
-  private hold(socket: Socket): void {
-    this.sockets.add(socket);
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.sockets.delete(socket));
-  }
-}
+import { waitUntil } from '../support/wait.js';
 
 let database: TestDatabase;
 let direct: pg.Client;

@@ -39,6 +39,14 @@ export class RunningService {
     this.url = LISTENING.exec(await printed(this.child, LISTENING))?.[1] ?? '';
   }
 
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  get isRunning(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
   /** Everything it wrote so far. */
   get output(): string {
     return this.text;

@@ -1,0 +1,69 @@
+// A transaction on a connection of the pool: all of it or nothing, and done again where it certainly came to nothing.
+import type { PoolClient } from 'pg';
+import type { DataSource } from 'typeorm';
+import { isUnanswered, isUndone, isUndoneCommit } from './database-errors.js';
+import { poolOf } from './impatient-pool.js';
+import type { Transactional } from './sql.js';
+import { Undone, tryAgain } from './try-again.js';
+
+type Work<T> = (db: Transactional) => Promise<T>;
+
+/**
+ * Runs `work` in one transaction. It may run several times, each time from the start: what it does besides asking `db`
+ * has to bear that. When the connection is lost with the COMMIT, nobody knows what became of it, and it is not repeated.
+ */
+export function transaction<T>(source: DataSource, work: Work<T>): Promise<T> {
+  return tryAgain(() =>
+    poolOf(source).use(async (client) => {
+      const result = await uncommitted(client, work);
+      await commit(client);
+      return result;
+    }),
+  );
+}
+
+async function uncommitted<T>(client: PoolClient, work: Work<T>): Promise<T> {
+  try {
+    await client.query('START TRANSACTION');
+    return await work(on(client));
+  } catch (error) {
+    // Behind a statement without an answer a ROLLBACK would get none either: the connection is closed instead.
+    if (isUnanswered(error)) throw error;
+    const isAlive = await client.query('ROLLBACK').then(
+      () => true,
+      () => false,
+    );
+    // With the connection everything is gone that was not committed.
+    throw isAlive && !isUndone(error) ? error : new Undone(error);
+  }
+}
+
+async function commit(client: PoolClient): Promise<void> {
+  try {
+    const { command } = await client.query('COMMIT');
+    // So PostgreSQL answers when a statement had failed and nobody heeded it.
+    if (command !== 'COMMIT') throw new Error(`The COMMIT was answered with ${command}.`);
+  } catch (error) {
+    throw isUndoneCommit(error) ? new Undone(error) : error;
+  }
+}
+
+function on(client: PoolClient): Transactional {
+  return {
+    query: async (text, values) => (await client.query(text, values)).rows as never,
+    transaction: (work) => within(client, work),
+  };
+}
+
+/** A part that may fail by itself. */
+async function within<T>(client: PoolClient, work: Work<T>): Promise<T> {
+  await client.query('SAVEPOINT part');
+  try {
+    const result = await work(on(client));
+    await client.query('RELEASE SAVEPOINT part');
+    return result;
+  } catch (error) {
+    if (!isUnanswered(error)) await client.query('ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part');
+    throw error;
+  }
+}

@@ -1,0 +1,153 @@
+// Writes that the database undoes are done again; those whose outcome nobody knows are not.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { transaction } from '../src/common/transaction.js';
+import { type TestDatabase, createTestDatabase } from './support/database.js';
+import { createCompany, createContact, readContact } from './support/factories.js';
+import { Line } from './support/line.js';
+import { TestService } from './support/service.js';
+import { waitUntil } from './support/wait.js';
+
+const ANY = { headers: { 'if-match': '*' } };
+
+let database: TestDatabase;
+/** A session that is none of the service's. */
+let direct: pg.Client;
+let line: Line;
+let service: TestService;
+let id: string;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  direct = new pg.Client({ connectionString: database.url });
+  await direct.connect();
+  line = new Line(new URL(database.url));
+  service = await TestService.start({ DATABASE_URL: await line.open() });
+});
+beforeEach(async () => {
+  id = await createContact(service.api);
+});
+afterEach(() => line.restore());
+afterAll(async () => {
+  await service.stop();
+  line.close();
+  await direct.end();
+  await database.drop();
+});
+
+const countOf = async (condition: string): Promise<number> =>
+  (await direct.query(`SELECT FROM contact WHERE ${condition}`)).rowCount ?? 0;
+
+/** Ends every session of the service's pool; of some states only. */
+const endSessions = (states = `IS NOT NULL`): Promise<pg.QueryResult> =>
+  direct.query(
+    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name = 'contacts' AND state ${states}`,
+  );
+
+/** Sets what new sessions of the database begin with, and ends the old ones. */
+async function setForSessions(name: string, value: string): Promise<void> {
+  const own = direct.escapeIdentifier(new URL(database.url).pathname.slice(1));
+  await direct.query(`ALTER DATABASE ${own} SET ${name} = '${value}'`);
+  await endSessions();
+}
+
+describe('a transaction is done again', () => {
+  test('when its connection is lost before the COMMIT', async () => {
+    line.loseNext('lose', 'UPDATE contact');
+    expect((await service.api.patch(`/api/contacts/${id}`, { title: 'CEO' }, ANY)).status).toBe(200);
+    expect(await readContact(service.api, id)).toMatchObject({ title: 'CEO' });
+  });
+
+  test('when an administrator ends its session between two statements', async () => {
+    line.beforeNext('UPDATE contact', () => endSessions(`= 'idle in transaction'`));
+    expect((await service.api.patch(`/api/contacts/${id}`, { title: 'CFO' }, ANY)).status).toBe(200);
+    expect(await readContact(service.api, id)).toMatchObject({ title: 'CFO' });
+  });
+
+  test('with all it wrote, and none of it twice', async () => {
+    line.loseNext('lose', 'INSERT INTO auth_audit_log');
+    const contact = { email: 'whole@acme.com', portal_access: 1 };
+    const { status, body } = await service.api.post('/api/contacts', contact);
+    expect(status).toBe(201);
+    expect(await countOf(`email = 'whole@acme.com'`)).toBe(1);
+    const granted = await direct.query('SELECT FROM auth_audit_log WHERE subject_id = $1', [body.data.id]);
+    expect(granted.rowCount).toBe(1);
+  });
+});
+
+test('a write that deadlocks with another client is done after it', async () => {
+  const company = await createCompany(service.api);
+  const other = new pg.Client({ connectionString: database.url });
+  await other.connect();
+  // Whoever looks first finds itself in the way, and that shall be the service.
+  await other.query(`SET deadlock_timeout = '1min'; BEGIN`);
+  await other.query('SELECT FROM company WHERE id = $1 FOR UPDATE', [company]);
+  const answer = service.api.patch(`/api/contacts/${id}`, { company_id: company });
+  await waitUntil(async () => {
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    return (await direct.query(waiting)).rowCount === 1;
+  });
+  await other.query(`UPDATE contact SET title = 'theirs' WHERE id = $1`, [id]);
+  await other.query('COMMIT');
+  await other.end();
+  expect((await answer).status).toBe(200);
+  expect(await readContact(service.api, id)).toMatchObject({ title: 'theirs', company_id: company });
+});
+
+describe('where transactions are serializable', () => {
+  beforeAll(() => setForSessions('default_transaction_isolation', 'serializable'));
+  afterAll(() => setForSessions('default_transaction_isolation', 'read committed'));
+
+  test.each([
+    ['single statements', {}],
+    ['transactions', ANY],
+  ])('%s that collide all succeed', async (_kind, options) => {
+    const patches = Array.from({ length: 4 }, (_, n) =>
+      service.api.patch(`/api/contacts/${id}`, { title: `title ${n}` }, options),
+    );
+    expect((await Promise.all(patches)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+  });
+});
+
+describe('what may have been committed is a 503 and not done again:', () => {
+  test('a transaction whose COMMIT was sent', async () => {
+    line.loseNext('lose-answer', 'COMMIT');
+    const contact = { email: 'once@acme.com', portal_access: 1 };
+    expect((await service.api.post('/api/contacts', contact)).status).toBe(503);
+    expect(await countOf(`email = 'once@acme.com'`)).toBe(1);
+  });
+
+  test('a single statement', async () => {
+    const company = await createCompany(service.api);
+    line.loseNext('lose-answer', 'Only Once');
+    const contact = { company_id: company, first_name: 'Only Once' };
+    expect((await service.api.post('/api/contacts', contact)).status).toBe(503);
+    expect(await countOf(`first_name = 'Only Once'`)).toBe(1);
+  });
+});
+
+test('a part of a transaction that fails leaves the rest of it', async () => {
+  const set = 'UPDATE contact SET title = $1 WHERE id = $2';
+  await transaction(service.app.get(DataSource), async (db) => {
+    await db.query(set, ['whole', id]);
+    const part = db.transaction(async (inner) => {
+      await inner.query(set, ['part', id]);
+      await inner.query('SELECT 1 / 0');
+    });
+    await expect(part).rejects.toMatchObject({ code: '22012' });
+    await db.transaction((inner) =>
+      inner.query('UPDATE contact SET department = $1 WHERE id = $2', ['also', id]),
+    );
+  });
+  expect(await readContact(service.api, id)).toMatchObject({ title: 'whole', department: 'also' });
+});
+
+test('a statement that failed unheeded fails its transaction', async () => {
+  const heedless = transaction(service.app.get(DataSource), async (db) => {
+    await db.query('UPDATE contact SET title = $1 WHERE id = $2', ['lost', id]);
+    await db.query('SELECT 1 / 0').catch(() => undefined);
+  });
+  await expect(heedless).rejects.toThrow('ROLLBACK');
+  expect(await readContact(service.api, id)).toMatchObject({ title: null });
+});
