@@ -82,6 +82,8 @@ export class ApiKeyChanges implements OnApplicationBootstrap, OnApplicationShutd
       await client.query('LISTEN api_key_changed');
       // What changed while nobody listened is unknown.
       this.announce(null);
+      // The others may have been opened before the way led where it leads now.
+      if (this.isDeaf) poolOf(this.source).renew();
       await this.beat(client);
     } catch (error) {
       this.leave(client, error);

@@ -70,8 +70,11 @@ export class ApiKeysController {
     @CurrentCaller() caller: KeyCaller,
     @Param('id') id: string,
     @Body() dto: PatchApiKeyDto,
+    @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<ApiKeyView>> {
-    return ok(await this.keys.patch(caller, id, dto));
+    return this.writes.once(attempt, async (db) => ({
+      body: ok(await this.keys.patch(caller, id, dto, db)),
+    }));
   }
 
   @Delete(':id')

@@ -86,14 +86,20 @@ export class ApiKeysService {
 
   /**
    * Changes how often a key may be used, everywhere within a second.
+   * @param outer as in `create`.
    * @throws ApiError 404 for a key that is not there or has ended.
    */
-  async patch(caller: KeyCaller, id: string, { rate_limit }: PatchApiKeyDto): Promise<ApiKeyView> {
+  async patch(
+    caller: KeyCaller,
+    id: string,
+    { rate_limit }: PatchApiKeyDto,
+    outer?: Transactional,
+  ): Promise<ApiKeyView> {
     const limited = await this.keys.transaction(async (db) => {
       const key = await this.keys.limit(id, rate_limit, db);
       if (key) await this.audit.within(db).recordBy(caller, 'key_limited', id, { rate_limit });
       return key;
-    });
+    }, outer);
     return limited ? viewOf(limited) : notFound(id);
   }
 

@@ -132,34 +132,46 @@ describe('too many connections', () => {
   });
 });
 
-test('a process that is kept from its work runs fewer requests at once, and refuses none for it', async () => {
-  const service = await TestService.start({
-    DATABASE_POOL_SIZE: '40',
-    DATABASE_POOL_WAIT_MS: '60000',
-    DATABASE_TIMEOUT_MS: '60000',
-    HTTP_MAX_REQUESTS: '64',
+describe('a process that is kept from its work', () => {
+  let service: TestService;
+  let direct: pg.Client;
+  let busy: NodeJS.Timeout | undefined;
+  beforeAll(async () => {
+    service = await TestService.start({
+      DATABASE_POOL_SIZE: '40',
+      DATABASE_POOL_WAIT_MS: '60000',
+      DATABASE_TIMEOUT_MS: '60000',
+      HTTP_MAX_REQUESTS: '64',
+    });
+    direct = new pg.Client({ connectionString: service.databaseUrl });
+    await direct.connect();
   });
-  const searches = () => Array.from({ length: 30 }, () => service.api.get('/api/contacts?search=smith'));
-  // Opens the connections.
-  await Promise.all(searches());
-  const direct = new pg.Client({ connectionString: service.databaseUrl });
-  await direct.connect();
-  const running = async (): Promise<number | null> => (await direct.query(WAITING_FOR_A_LOCK)).rowCount;
-  const busy = setInterval(() => {
-    for (const end = performance.now() + 50; performance.now() < end;);
-  }, 20);
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
-  await direct.query('BEGIN; LOCK TABLE contact_search');
-  const settled = Promise.all(searches());
-  await waitUntil(async () => (await running()) === 16);
-  expect((await sendRaw(service.url, `GET /health/live HTTP/1.1\r\n${HOST}${CLOSE}\r\n`)).status).toBe(200);
-  expect(await running()).toBe(16);
-  clearInterval(busy);
-  await waitUntil(async () => (await running()) === 30);
-  await direct.query('COMMIT');
-  expect(new Set((await settled).map(({ status }) => status))).toEqual(new Set([200]));
-  await direct.end();
-  await service.stop();
+  afterAll(async () => {
+    clearInterval(busy);
+    await direct.end();
+    await service.stop();
+  });
+
+  test('runs fewer requests at once, and refuses none for it', async () => {
+    const searches = () =>
+      Array.from({ length: 30 }, (_, index) => service.api.get(`/api/contacts?search=smith${index}`));
+    // Opens the connections.
+    await Promise.all(searches());
+    const running = async (): Promise<number | null> => (await direct.query(WAITING_FOR_A_LOCK)).rowCount;
+    busy = setInterval(() => {
+      for (const end = performance.now() + 50; performance.now() < end;);
+    }, 20);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await direct.query('BEGIN; LOCK TABLE contact_search');
+    const settled = Promise.all(searches());
+    await waitUntil(async () => (await running()) === 16);
+    expect((await sendRaw(service.url, `GET /health/live HTTP/1.1\r\n${HOST}${CLOSE}\r\n`)).status).toBe(200);
+    expect(await running()).toBe(16);
+    clearInterval(busy);
+    await waitUntil(async () => (await running()) === 30);
+    await direct.query('COMMIT');
+    expect(new Set((await settled).map(({ status }) => status))).toEqual(new Set([200]));
+  });
 });
 
 describe('too many requests at once', () => {

@@ -1,14 +1,10 @@
 // Which server a read goes to: the replica while it has all that the caller may expect to see, and else the primary.
-import { randomBytes } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { createCompany, createContact, readContact } from '../support/factories.js';
+import { createCompany, createContact } from '../support/factories.js';
 import { createPortalUser } from '../support/portal-users.js';
 import { ReplicaServices } from '../support/replica-services.js';
 import { Metrics } from '../support/scrape.js';
 import type { TestService } from '../support/service.js';
-import { Session } from '../support/session.js';
-import { SilentProxy } from '../support/silent-proxy.js';
 import { waitUntil } from '../support/wait.js';
 
 /** So long that what is left out is left out for another reason. */
@@ -134,110 +130,6 @@ describe('a client sees its own write', () => {
       const { body } = await service.api.get(`/api/contacts?source=${source}`);
       expect(body.data).toMatchObject({ total: 1, items: [{ contact_type: expect.any(String) }] });
     }
-  });
-});
-
-describe('the replica is left out, and taken back by itself,', () => {
-  /** Reads without a pause, until told to stop, and answers the statuses there were. */
-  function keepReading(service: TestService, id: string): () => Promise<number[]> {
-    const stopped = new AbortController();
-    const statuses = new Set<number>();
-    const read = async (): Promise<void> => {
-      while (!stopped.signal.aborted) statuses.add((await service.api.get(`/api/contacts/${id}`)).status);
-    };
-    const readers = [read(), read(), read(), read()];
-    return async () => {
-      stopped.abort();
-      await Promise.all(readers);
-      return [...statuses];
-    };
-  }
-
-  /** Begins a read that takes a minute on the replica, and resolves with its answer to be: the server it came from. */
-  async function beginLongRead(service: TestService): Promise<{ answer: Promise<string> }> {
-    const answer = replica.read(service, async ({ planned }) => {
-      const [row] = await planned.query<{ server: string }[]>(
-        `SELECT CASE WHEN pg_is_in_recovery() THEN 'replica' || pg_sleep(60) ELSE 'primary' END AS server
-         FROM (SELECT count(*) FROM contact) AS contacts`,
-      );
-      return row?.server ?? '';
-    });
-    const sleeping = `SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'`;
-    await waitUntil(async () => (await replica.servers.standby.sql(sleeping)).length > 0);
-    return { answer };
-  }
-
-  test('while it is too far behind', async () => {
-    const service = await replica.service();
-    await replica.pause();
-    await createContact(service.api);
-    await waitUntil(async () => !(await replica.isRead(service)));
-    await replica.resume();
-    await waitUntil(() => replica.isRead(service));
-  });
-
-  test('but not for a log that is flushed to the middle of a record', async () => {
-    const service = await replica.service();
-    const { primary, standby } = replica.servers;
-    const writer = await Session.open(primary.url());
-    await writer.begin();
-    // What is written without a commit is flushed by whole pages.
-    await waitUntil(async () => {
-      const notes = randomBytes(3_000).toString('hex');
-      await writer.client.query(`INSERT INTO company (id, name, notes) VALUES ($1, 'Long', $1)`, [notes]);
-      await delay(300);
-      const [flushed] = await primary.sql<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn');
-      const behind = 'SELECT 1 WHERE pg_last_wal_replay_lsn() < $1::pg_lsn';
-      return (await standby.sql(behind, [flushed?.lsn])).length > 0;
-    });
-    expect(await replica.isRead(service)).toBe(true);
-    await writer.end('ROLLBACK');
-    await writer.client.end();
-  });
-
-  test('while it does not run, however hard it was ended', async () => {
-    const service = await replica.service();
-    const stop = keepReading(service, await createContact(service.api));
-    const { answer } = await beginLongRead(service);
-    await replica.servers.standby.kill();
-    expect(await answer).toBe('primary');
-    await waitUntil(async () => !(await replica.isRead(service)));
-    await replica.servers.standby.start();
-    await waitUntil(() => replica.isRead(service));
-    expect(await stop()).toEqual([200]);
-  });
-
-  test('while it does not run when the service starts', async () => {
-    await replica.servers.standby.stop();
-    const service = await replica.service({}, { isUsed: false });
-    const id = await createContact(service.api);
-    expect(await readContact(service.api, id)).toMatchObject({ id });
-    await replica.servers.standby.start();
-    await waitUntil(() => replica.isRead(service));
-  });
-
-  test('while it says nothing: what waits for its answer has it from the primary', async () => {
-    const proxy = await SilentProxy.to(replica.servers.standby.url());
-    const url = proxy.through(replica.servers.standby.url());
-    const service = await replica.service({ DATABASE_REPLICA_URL: url, DATABASE_TIMEOUT_MS: '120000' });
-    const stop = keepReading(service, await createContact(service.api));
-    const { answer } = await beginLongRead(service);
-    proxy.fallSilent();
-    expect(await answer).toBe('primary');
-    await waitUntil(async () => !(await replica.isRead(service)));
-    expect(await stop()).toEqual([200]);
-    proxy.close();
-  });
-
-  test('never because of one read that it had to end: the primary answers that', async () => {
-    const service = await replica.service();
-    // However what is replayed has come.
-    for (const how of ['streaming', 'archive']) await replica.set(`max_standby_${how}_delay`, '0');
-    const { answer } = await beginLongRead(service);
-    await replica.servers.primary.sql('BEGIN; LOCK TABLE contact; COMMIT');
-    await createContact(service.api);
-    expect(await answer).toBe('primary');
-    await waitUntil(() => replica.isRead(service));
   });
 });
 

@@ -51,6 +51,12 @@ const ROUTES: [string, string, () => Promise<Send>][] = [
       return (client, key, variant) =>
         client.post(`/api/keys/${body.data.id}/rotate`, { overlap_seconds: variant.length }, under(key));
     }],
+  ['PATCH /api/keys/:id', 'auth_audit_log', async () => {
+      const { body } = await service.api.post('/api/keys', { name: 'limited', scopes: ['contacts:read'] });
+      const limit = (variant: string) => (variant === 'a' ? 100 : 200);
+      return (client, key, variant) =>
+        client.patch(`/api/keys/${body.data.id}`, { rate_limit: limit(variant) }, under(key));
+    }],
 ]; // prettier-ignore
 
 describe.each(ROUTES)('%s', (_route, table, prepare) => {
