@@ -17,8 +17,8 @@ export interface Answers {
   readonly good: number[];
   /** Answered with 503 or 429. */
   readonly refused: number[];
-  /** Any other status, or no answer at all. */
-  failed: number;
+  /** How many had another status; 0 is no answer at all. */
+  readonly failed: Record<number, number>;
   /** From the first request to the last answer. */
   seconds: number;
 }
@@ -27,6 +27,7 @@ export interface Answers {
 const CONNECTIONS = 1_000;
 /** How long after the last request an answer may come. */
 const PATIENCE_MS = 15_000;
+const NO_ANSWER = 0;
 
 /** Sends `rate` requests a second when they fall due, and waits for their answers. */
 export async function arrive(crowd: Crowd, rate: number): Promise<Answers> {
@@ -53,7 +54,7 @@ export async function takeTurns(crowd: Crowd, connections: number): Promise<Answ
 
 class Load {
   onAnswer: () => unknown = () => {};
-  private readonly answers: Omit<Answers, 'seconds'> = { good: [], refused: [], failed: 0 };
+  private readonly answers: Omit<Answers, 'seconds'> = { good: [], refused: [], failed: {} };
   private readonly idle: Connection[] = [];
   private readonly all = new Set<Connection>();
   /** When each request fell due for which there was no connection; the one waiting longest is at `next`. */
@@ -90,10 +91,9 @@ class Load {
     for (const end = performance.now() + PATIENCE_MS; this.underWay > 0 && performance.now() < end;)
       await sleep(5);
     const seconds = (performance.now() - started) / 1000;
-    const { good, refused, failed } = this.answers;
-    const unanswered = this.underWay;
+    while (this.underWay > 0) this.note(NO_ANSWER, Infinity);
     for (const connection of this.all) connection.close();
-    return { good, refused, failed: failed + unanswered, seconds };
+    return { ...this.answers, seconds };
   }
 
   private open(): Connection {
@@ -113,7 +113,7 @@ class Load {
         this.all.delete(connection);
         const at = this.idle.indexOf(connection);
         if (at >= 0) this.idle.splice(at, 1);
-        if (due !== undefined) this.note(0, 0);
+        if (due !== undefined) this.note(NO_ANSWER, Infinity);
       },
     });
     this.all.add(connection);
@@ -124,7 +124,7 @@ class Load {
     this.underWay -= 1;
     if (status >= 200 && status < 300) this.answers.good.push(time);
     else if (status === 503 || status === 429) this.answers.refused.push(time);
-    else this.answers.failed += 1;
+    else this.answers.failed[status] = (this.answers.failed[status] ?? 0) + 1;
   }
 
   /** The next request as it goes over the wire. */

@@ -72,7 +72,7 @@ peak            ${number(peak)} req/s by ${CONNECTIONS} connections
 offered         ${number(rate)} req/s
 good answers    ${number(goodPerSecond)} req/s, ${(share * 100).toFixed(0)} % of the peak ${mark(share >= KEPT_TARGET)}, ${times(good)}
 refused         ${number(result.refused.perSecond)} req/s, ${times(refused)} ${mark(percentiles(refused).p50 < REFUSAL_TARGET)}
-failed          ${failed}
+failed          ${failures(failed)}
 peak afterwards ${number(after)} req/s
 `);
 }
@@ -81,6 +81,11 @@ function percentiles(all: readonly number[]): { p50: number; p99: number } {
   const sorted = all.toSorted((one, other) => one - other);
   const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
   return { p50: at(0.5), p99: at(0.99) };
+}
+
+function failures(failed: Answers['failed']): string {
+  const kinds = Object.entries(failed).map(([status, count]) => `${count} of status ${status}`);
+  return kinds.join(', ') || 'none';
 }
 
 function times(all: readonly number[]): string {

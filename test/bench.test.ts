@@ -28,10 +28,10 @@ async function onServer(statement: string): Promise<unknown[]> {
   }
 }
 
-async function run(program: string, args: string[]): Promise<Finished> {
+async function run(program: string, args: string[], settings = {}): Promise<Finished> {
   const child = spawn(program, args, {
     cwd: ROOT,
-    env: { ...process.env, DATABASE_URL: process.env.TEST_SERVER_URL },
+    env: { ...process.env, DATABASE_URL: process.env.TEST_SERVER_URL, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
     shell: process.platform === 'win32',
   });
@@ -139,21 +139,14 @@ test('migrates a table in use, goes on after the run was killed, and undoes it a
 
 test('overloads the service, which answers some and refuses the rest', async () => {
   const size = ['--contacts', String(CONTACTS), '--seconds', '1', '--warm-up', '0'];
-  const { code, stdout, stderr } = await run('npm', [
-    'run',
-    '--silent',
-    'bench',
-    '--',
-    '--overload',
-    '20',
-    '--json',
-    '-',
-    ...size,
-  ]);
+  const args = ['run', '--silent', 'bench', '--', '--overload', '20', '--json', '-', ...size];
+  // So few that there are others to refuse, however slow the machine that is to send them.
+  const { code, stdout, stderr } = await run('npm', args, { HTTP_MAX_REQUESTS: '4' });
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('20 times as many') });
   const rates = { perSecond: expect.any(Number), p50: expect.any(Number), p99: expect.any(Number) };
   const result = JSON.parse(stdout);
-  expect(result).toMatchObject({ contacts: CONTACTS, good: rates, refused: rates, failed: 0 });
+  expect(result).toMatchObject({ contacts: CONTACTS, good: rates, refused: rates });
+  expect(result.failed).toEqual({});
   expect(result.offered).toBeCloseTo(result.peak * 20);
   for (const { perSecond } of [result.good, result.refused]) expect(perSecond).toBeGreaterThan(0);
   expect(await countContacts()).toBe(CONTACTS);

@@ -23,7 +23,11 @@ beforeAll(async () => {
     `CREATE ROLE ${role} LOGIN PASSWORD '${role}' CONNECTION LIMIT ${FEW} IN ROLE CURRENT_USER`,
   );
   const url = Object.assign(new URL(database.url), { username: role, password: role });
-  service = await TestService.start({ DATABASE_URL: url.href, DATABASE_POOL_SIZE: '20' });
+  service = await TestService.start({
+    DATABASE_URL: url.href,
+    DATABASE_POOL_SIZE: '20',
+    DATABASE_POOL_WAIT_MS: '30000',
+  });
 });
 afterAll(async () => {
   await service.stop();

@@ -112,7 +112,9 @@ export class ImpatientPool extends ObservedPool {
 
   private async acquire(): Promise<pg.PoolClient> {
     const { maxWaiting = Infinity } = this.options as { maxWaiting?: number };
-    if (this.waitingCount >= maxWaiting) {
+    // For a moment, those are in the queue as well who get one of the idle connections, or a new one.
+    const available = this.idleCount + this.options.max - this.totalCount;
+    if (this.waitingCount - available >= maxWaiting) {
       requestShed.tell({ reason: 'pool_queue' });
       throw new ApiError('overloaded');
     }

@@ -19,7 +19,9 @@ beforeAll(async () => {
   portal = await PortalService.start({
     METRICS_PORT: '0',
     DATABASE_POOL_SIZE: '2',
+    DATABASE_TIMEOUT_MS: '30000',
     DATABASE_POOL_QUEUE: '1',
+    DATABASE_POOL_WAIT_MS: '30000',
     HTTP_MAX_REQUESTS: '5',
   });
   ({ service } = portal);
