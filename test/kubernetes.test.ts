@@ -87,9 +87,14 @@ describe('settings', () => {
     expect(Object.keys(envSchema.shape)).toEqual(expect.arrayContaining(names));
   });
 
-  test('that are secrets come from the Secret, each by its own name', () => {
+  test('that are secrets come from a Secret, each by its own name; only the migration has the owner of the schema', () => {
     for (const { name, valueFrom } of secrets.flat())
-      expect(valueFrom.secretKeyRef).toMatchObject({ name: 'contacts', key: name });
+      expect(valueFrom.secretKeyRef).toMatchObject({ name: expect.stringMatching(/^contacts/), key: name });
+    const databases = containers.map(({ env }) => env.find(({ name }) => name === 'DATABASE_URL'));
+    expect(databases.map((setting) => setting?.valueFrom.secretKeyRef.name)).toEqual([
+      'contacts',
+      'contacts-owner',
+    ]);
     expect(JSON.stringify(config)).not.toMatch(/:\/\/[^"/]*@|SECRET|KEY/);
   });
 
@@ -124,11 +129,12 @@ describe('the image', () => {
   });
 
   test('has the programs that are run', () => {
-    const [entry] = containers
-      .flatMap(({ command }) => command ?? [])
-      .filter((word) => word.startsWith('dist/'));
-    expect(entry).toBe('dist/migrate.js');
-    expect(read('src/migrate.ts')).toMatch(/^\s+up /m);
+    const [shell, option, line] = only('Job').spec.template.spec.containers[0]?.command ?? [];
+    const [role] = /\w+$/.exec(line ?? '') ?? [];
+    expect([shell, option]).toEqual(['sh', '-c']);
+    expect(line).toBe(`node dist/migrate.js up && node dist/migrate.js grant ${role}`);
+    for (const command of ['up', 'grant'])
+      expect(read('src/migrate.ts')).toMatch(new RegExp(`^\\s+${command} `, 'm'));
     // What is started where nothing else is said.
     expect(service.command).toBeUndefined();
     expect(dockerfile).toContain('CMD ["node", "dist/main.js"]');
