@@ -17,7 +17,7 @@ import { Progress, group } from './progress.ts';
 import { comparison, readResults, table } from './report.ts';
 import { type Results, summarize } from './results.ts';
 import { chooseSamples } from './samples.ts';
-import { SERVER_NAMES, type Server, createKey, startServer } from './servers.ts';
+import { PATIENT, SERVER_NAMES, type Server, createKey, startServer } from './servers.ts';
 import { tellSizes } from './sizes.ts';
 import { soak } from './soak.ts';
 import { compareWrites } from './writes.ts';
@@ -65,7 +65,8 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
 
   const key = await createKey(url);
   const start = async (name: Server['name'], databaseUrl = url): Promise<Server> => {
-    const started = await startServer(name, databaseUrl, key);
+    const limits = options.mode === 'overload' ? {} : PATIENT;
+    const started = await startServer(name, databaseUrl, key, limits);
     undo.push(() => started.stop());
     return started;
   };

@@ -20,6 +20,9 @@ export interface Server {
   readonly stop: () => Promise<void>;
 }
 
+/** Everybody waits as long as it takes, as with the baselines, which know no such limits. */
+export const PATIENT: NodeJS.ProcessEnv = { DATABASE_POOL_WAIT_MS: '60000', DATABASE_TIMEOUT_MS: '60000' };
+
 const READY_WITHIN_MS = 60_000;
 const STOPPED_WITHIN_MS = 15_000;
 
@@ -44,9 +47,15 @@ export async function createKey(databaseUrl: string): Promise<string> {
 
 /**
  * Starts a server the way it runs in production, with its log going nowhere.
+ * @param limits settings of the service, where they are not to be those it has by itself.
  * @throws Error with what it wrote to standard error when it ends before it answers.
  */
-export async function startServer(name: ServerName, databaseUrl: string, key: string): Promise<Server> {
+export async function startServer(
+  name: ServerName,
+  databaseUrl: string,
+  key: string,
+  limits: NodeJS.ProcessEnv = {},
+): Promise<Server> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const settings: NodeJS.ProcessEnv = {
@@ -61,6 +70,7 @@ export async function startServer(name: ServerName, databaseUrl: string, key: st
     RATE_LIMIT_KEY: '10000000',
     PORTAL_SECRET: randomBytes(32).toString('hex'),
     PORTAL_PRODUCTS: PRODUCTS.join(','),
+    ...limits,
   };
   const child = spawn(process.execPath, PROGRAMS[name], {
     cwd: ROOT,
