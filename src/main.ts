@@ -34,7 +34,7 @@ async function start(given: Env): Promise<void> {
     await requireDatabase(env);
     const app = await createApp(env);
     const key = database.embedded ? await prepareFirstStart(app) : null;
-    await app.listen({ host: env.HOST, port: env.PORT });
+    await app.listen({ host: env.HOST, port: env.PORT, backlog: env.HTTP_MAX_CONNECTIONS });
     drainOnSignal(app, env, database.close);
     const url = env.PUBLIC_URL ?? localUrl(app);
     await database.announce(url);

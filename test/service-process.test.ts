@@ -1,8 +1,10 @@
 // The service as a process: what a start needs, prints and refuses.
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type TestDatabase, createTestDatabase } from './support/database.js';
 import { printed, runEntry, startEntry } from './support/process.js';
+import { waitUntil } from './support/wait.js';
 
 let database: TestDatabase;
 beforeAll(async () => {
@@ -33,6 +35,25 @@ test('serves a real server, without sample data or a new key, and drains on SIGT
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
 });
+
+const onLinux = process.platform === 'linux' ? test : test.skip;
+
+onLinux(
+  'a crowd that comes while the process is busy is let in, and need not knock again',
+  async () => {
+    const CROWD = 1_000;
+    const child = start({ DATABASE_URL: database.url });
+    const [, url = ''] = BANNER.exec(await printed(child, BANNER)) ?? [];
+    child.kill('SIGSTOP');
+    let connected = 0;
+    const sockets = Array.from({ length: CROWD }, () =>
+      connect(Number(new URL(url).port), '127.0.0.1', () => (connected += 1)).on('error', () => {}),
+    );
+    undo.push(() => sockets.forEach((socket) => socket.destroy()));
+    await waitUntil(async () => connected === CROWD);
+  },
+  60_000,
+);
 
 describe('refuses to start', () => {
   test('on a database without migrations, and names the command', async () => {

@@ -4,12 +4,12 @@
 const LOOK_EVERY = 25;
 const LATE = 20;
 /** Fewer gain nothing: the database would be idle. */
-const LEAST = 16;
-const MORE = 4;
+const LEAST = 4;
+const MORE = 2;
 const LESS = 0.75;
 
 /**
- * Between 16 and `most`. A process that comes late to its own timer has, or is left, too little processor time, and
+ * Between 4 and `most`. A process that comes late to its own timer has, or is left, too little processor time, and
  * each request that runs takes more of it away: by itself, and where the database is on the same machine by that. So
  * the limit falls by a quarter each time that happens, and rises step by step otherwise, as TCP does with its window.
  */
