@@ -78,12 +78,6 @@ export class RunningService {
     this.child.kill(signal);
   }
 
-  /** Resolves once it has ended as it was asked to. */
-  async stop(): Promise<void> {
-    this.signal();
-    await this.ended;
-  }
-
   async kill(): Promise<void> {
     this.signal('SIGKILL');
     await this.ended;
