@@ -23,7 +23,8 @@ describe('with a collector', () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: `${collector.url}/`,
       OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20collect',
       OTEL_SERVICE_NAME: 'contacts-test',
-      DATABASE_TIMEOUT_MS: '500',
+      // Long enough to connect, on a busy machine.
+      DATABASE_TIMEOUT_MS: '3000',
     });
     const { api } = service;
     const get = (path: string, id: string, headers = {}) =>
