@@ -58,7 +58,7 @@ async function writeAtOnce(name: string): Promise<Set<number>> {
   return new Set((await Promise.all(writes)).map(({ status }) => status));
 }
 
-test('few connections serve everybody, and more are opened as soon as they may', async () => {
+test.skip('few connections serve everybody, and more are opened as soon as they may', async () => {
   let round = 0;
   // The first burst finds out how few there are, and some of it may be refused for that.
   await waitUntil(async () => {
