@@ -128,9 +128,15 @@ export class ImpatientPool extends ObservedPool {
         // Before the first connection there is nothing to wait for: the address may be wrong.
         if (!this.hasConnected || OWN_REFUSAL.test((error as Error).message)) throw new NoConnection(error);
         this.beginOutage(error);
-        if (performance.now() - asked > PATIENCE) throw new NoConnection(error);
+        if (performance.now() - asked > this.patience) throw new NoConnection(error);
       }
     }
+  }
+
+  /** In ms. Who was refused a new connection waits for one of the others, if there are any, like everybody. */
+  private get patience(): number {
+    const { connectionTimeoutMillis = PATIENCE } = this.options;
+    return this.established === 0 ? PATIENCE : connectionTimeoutMillis;
   }
 
   private get established(): number {
