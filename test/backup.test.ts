@@ -13,7 +13,7 @@ import { OwnedDatabase } from './support/owned-database.js';
 import { PortalService } from './support/portal.js';
 import { findDumpTools, runInShell } from './support/postgres-tools.js';
 import { runEntry } from './support/process.js';
-import { type ServiceProcess, startServiceProcess } from './support/service-process.js';
+import { RunningService } from './support/running-service.js';
 import { waitUntil } from './support/wait.js';
 
 const DOCUMENT = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
@@ -31,7 +31,7 @@ if (!tools)
   let everyRoute: EveryRoute;
   let server: EmbeddedDatabase;
   let restored: OwnedDatabase;
-  let service: ServiceProcess;
+  let service: RunningService;
 
   let company: string;
   let key: string;
@@ -53,7 +53,7 @@ if (!tools)
     server = await startEmbeddedDatabase({ directory: join(folder, 'postgres'), settings: { fsync: 'off' } });
     restored = await OwnedDatabase.create(server.url);
     await shell(documented('pg_restore'));
-    service = await startServiceProcess({
+    service = await RunningService.start({
       ...portal.settings,
       ...everyRoute.settings,
       DATABASE_URL: restored.ownerUrl,
@@ -181,7 +181,7 @@ if (!tools)
     });
     expect(granted).toMatchObject({ code: 0 });
     await service.stop();
-    service = await startServiceProcess({
+    service = await RunningService.start({
       ...portal.settings,
       ...everyRoute.settings,
       DATABASE_URL: restored.serviceUrl,

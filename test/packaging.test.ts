@@ -3,13 +3,13 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { cp, mkdtemp, mkdir, rm, symlink } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { type TestDatabase, createTestDatabase } from './support/database.js';
+import { freePort } from './support/free-port.js';
 import { type Finished, printed } from './support/process.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -97,7 +97,7 @@ test('it migrates, issues a key, serves, and tells its health', async () => {
   const issue = ['node', 'dist/cli.js', 'keys', 'create', '--name', 'test', '--scopes', 'contacts:read'];
   const { stdout: key } = await run(issue, settings);
 
-  const port = await freePort();
+  const port = String(await freePort());
   const url = `http://127.0.0.1:${port}`;
   const service = start(command('CMD'), { ...settings, HOST: '127.0.0.1', PORT: port, PUBLIC_URL: url });
   expect(await printed(service, /running at (\S+)[\s\S]*curl/)).toContain(`running at ${url}\n`);
@@ -199,15 +199,6 @@ function start([program = '', ...args]: string[], settings: Record<string, strin
 function run([program = '', ...args]: string[], settings: Record<string, string>): Promise<Finished> {
   expect(program).toBe('node');
   return finished(process.execPath, args, { cwd: image, env: environment(settings) });
-}
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(port);
 }
 
 function finished(program: string, args: string[], options: object): Promise<Finished> {

@@ -9,7 +9,7 @@ import { findProgram } from './support/find-program.js';
 import { PgBouncer } from './support/pgbouncer.js';
 import { runEntry } from './support/process.js';
 import { TestService } from './support/service.js';
-import { type ServiceProcess, startServiceProcess } from './support/service-process.js';
+import { RunningService } from './support/running-service.js';
 import { waitUntil } from './support/wait.js';
 
 const program = findProgram('pgbouncer');
@@ -34,7 +34,7 @@ const TRACKED = [
   let routes: EveryRoute;
   let service: TestService;
   /** A second process. */
-  let other: ServiceProcess;
+  let other: RunningService;
   let settings: { DATABASE_URL: string; DATABASE_DIRECT_URL: string };
 
   beforeAll(async () => {
@@ -48,7 +48,7 @@ const TRACKED = [
     settings = { DATABASE_URL: pooler.url, DATABASE_DIRECT_URL: database.url };
     routes = await EveryRoute.prepare();
     service = await TestService.start({ ...routes.settings, ...settings });
-    other = await startServiceProcess({ ...routes.settings, ...settings });
+    other = await RunningService.start({ ...routes.settings, ...settings });
   });
   afterAll(async () => {
     await other.stop();

@@ -185,7 +185,7 @@ describe('the service', () => {
   test('sweeps from its start on, and tells how much', async () => {
     await insertLinks('8 days', 1_234);
     const process = await portal.secondProcess();
-    await waitUntil(async () => /"rows":\{"magic_link":1234\}.*kept long enough/.test(process.log()));
+    await waitUntil(async () => /"rows":\{"magic_link":1234\}.*kept long enough/.test(process.output));
     expect(await links()).toEqual([]);
     await process.stop();
   });
@@ -196,7 +196,7 @@ describe('the service', () => {
     await other.begin();
     await other.client.query('LOCK TABLE magic_link IN ACCESS EXCLUSIVE MODE');
     const process = await portal.secondProcess();
-    await waitUntil(async () => process.log().includes('Nothing was swept, or not all'));
+    await waitUntil(async () => process.output.includes('Nothing was swept, or not all'));
     expect((await fetch(`${process.url}/health/ready`)).status).toBe(200);
     await process.stop();
     await other.end('ROLLBACK');

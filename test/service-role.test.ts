@@ -4,7 +4,7 @@ import { PRIVILEGES } from '../src/database/service-role.js';
 import { EveryRoute } from './support/every-route.js';
 import { OwnedDatabase } from './support/owned-database.js';
 import { type Finished, runEntry } from './support/process.js';
-import { startServiceProcess } from './support/service-process.js';
+import { RunningService } from './support/running-service.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
@@ -110,7 +110,7 @@ describe('granted', () => {
     const made = await asService('cli', 'keys', 'create', '--name', 'all', '--scopes',
       'contacts:read,contacts:write,companies:read,companies:write,keys:manage,audit:read'); // prettier-ignore
     expect(made).toMatchObject({ code: 0, stderr: '' });
-    const service = await startServiceProcess({ ...everyRoute.settings, DATABASE_URL: database.serviceUrl });
+    const service = await RunningService.start({ ...everyRoute.settings, DATABASE_URL: database.serviceUrl });
     try {
       await everyRoute.visit(service.url, made.stdout.trim());
       for (const [command, ...args] of [
@@ -124,8 +124,8 @@ describe('granted', () => {
     } finally {
       await service.stop();
     }
-    expect(service.log()).toContain('"status":200');
-    expect(service.log()).not.toMatch(/permission denied|must be owner|fall behind|"level":[456]0/);
+    expect(service.output).toContain('"status":200');
+    expect(service.output).not.toMatch(/permission denied|must be owner|fall behind|"level":[456]0/);
   }, 120_000);
 
   test.each([

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../support/free-port.js';
 import { waitUntil } from '../support/wait.js';
 
 /** How a balancer is run: on a file in a folder of its own. */
@@ -74,14 +74,4 @@ function withAddresses(config: string, port: number, ports: readonly number[]): 
     .replaceAll(/^(\s*(?:bind|listen)\s+)\S*8080/gm, `$1127.0.0.1:${port}`);
   if (left.length > 0) throw new Error(`The file has room for ${ports.length - left.length} processes only.`);
   return text;
-}
-
-/** A port nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -2,10 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createCompany } from '../support/factories.js';
 import { findProgram } from '../support/find-program.js';
+import { freePort } from '../support/free-port.js';
 import { RunningService } from '../support/running-service.js';
 import { TestService } from '../support/service.js';
 import { waitUntil } from '../support/wait.js';
-import { Balancer, type Kind, freePort, readConfig } from './balancer.js';
+import { Balancer, type Kind, readConfig } from './balancer.js';
 import { Traffic, isLong, report } from './traffic.js';
 
 const PROCESSES = 3;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { findChromium, launchChromium } from '../support/chromium.js';
 import { TestService } from '../support/service.js';
-import { freePort } from '../support/service-process.js';
+import { freePort } from '../support/free-port.js';
 
 const executable = findChromium();
 if (!executable) process.stderr.write('Skipped: the reference in a browser needs Chromium on the PATH.\n');

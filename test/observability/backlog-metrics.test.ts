@@ -95,7 +95,7 @@ test('a silent database hides what only it knows, and nothing else', async () =>
   const settings = { DATABASE_URL: url, METRICS_PORT: '0', DATABASE_TIMEOUT_MS: '500' };
   const other = await portal.secondProcess(settings);
   try {
-    const place = (): string => /Metrics are at (http:[^"]+)/.exec(other.log())?.[1] ?? '';
+    const place = (): string => /Metrics are at (http:[^"]+)/.exec(other.output)?.[1] ?? '';
     await waitUntil(async () => place() !== '');
     const read = async (): Promise<string> => (await fetch(place())).text();
     expect(await read()).toContain('contacts_queue_oldest_seconds{');

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { Collector } from '../support/collector.js';
 import { leaks } from '../support/planted.js';
 import { PlantedTraffic, ROUTES } from '../support/planted-traffic.js';
-import { freePort } from '../support/service-process.js';
+import { freePort } from '../support/free-port.js';
 
 interface Line {
   err?: { code?: string };

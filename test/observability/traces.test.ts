@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { type CollectedSpan, Collector } from '../support/collector.js';
 import { type TestDatabase, createTestDatabase } from '../support/database.js';
 import { createCompany } from '../support/factories.js';
-import { freePort } from '../support/service-process.js';
+import { freePort } from '../support/free-port.js';
 import { RunningService } from '../support/running-service.js';
 import { TestService } from '../support/service.js';
 import { Session } from '../support/session.js';

@@ -180,7 +180,7 @@ describe('without an SMTP server', () => {
         `INSERT INTO contact (id, email, portal_access, portal_role) VALUES ('ct_1', 'jane@acme.test', 1, 'client_viewer')`,
       );
       await client.end();
-      await work(own.url, own.log);
+      await work(own.url, () => own.output);
     } finally {
       await own.stop();
       await database.drop();

@@ -71,7 +71,7 @@ describe('secrets at rest', () => {
     }
     expect(Object.values(secrets).every((secret) => secret.length >= 6)).toBe(true);
 
-    const log = production.log();
+    const log = production.output;
     expect(log).toContain('internal_error');
     const dumped = await dump();
     expect(Object.keys(dumped)).toEqual(

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe } from '@jest/globals';
 import type { Browser, BrowserContext, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { findChromium, launchChromium, servePortal } from './chromium.js';
 import { type Contact, PortalService } from './portal.js';
-import { freePort } from './service-process.js';
+import { freePort } from './free-port.js';
 
 export const PHONE = { width: 375, height: 740 };
 const DESKTOP = { width: 1280, height: 860 };

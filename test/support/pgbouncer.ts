@@ -5,7 +5,7 @@ import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { freePort } from './service-process.js';
+import { freePort } from './free-port.js';
 import { waitUntil } from './wait.js';
 
 const FILE = new URL('../../deploy/pgbouncer.ini', import.meta.url);

@@ -7,7 +7,7 @@ import { IdentityProvider } from './identity-provider.js';
 import { MailServer } from './mail-server.js';
 import { Navigator } from './navigator.js';
 import { PLANTED, plantedContact, plantedHeaders, plantedQueries, refusedBodies } from './planted.js';
-import { type ServiceProcess, startServiceProcess } from './service-process.js';
+import { RunningService } from './running-service.js';
 import { runEntry } from './process.js';
 import { sendRaw } from './raw-request.js';
 import { Session } from './session.js';
@@ -42,7 +42,7 @@ export class PlantedTraffic {
   private sent = 0;
 
   private constructor(
-    private readonly service: ServiceProcess,
+    private readonly service: RunningService,
     private readonly database: TestDatabase,
     private readonly session: Session,
     private readonly mail: MailServer,
@@ -54,7 +54,7 @@ export class PlantedTraffic {
     const mail = await MailServer.start();
     const provider = await IdentityProvider.start(`${PUBLIC_URL}${GOOGLE}/callback`);
     const database = await createTestDatabase();
-    const service = await startServiceProcess({
+    const service = await RunningService.start({
       ...provider.settings,
       DATABASE_URL: database.url,
       DATABASE_TIMEOUT_MS: '1000',
@@ -77,7 +77,7 @@ export class PlantedTraffic {
     await this.mail.stop();
     await this.session.client.end();
     await this.database.drop();
-    return this.service.log();
+    return this.service.output;
   }
 
   /** Uses every route as it is meant to be used, and then every route as it is not. */

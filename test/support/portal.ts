@@ -6,7 +6,7 @@ import { Secrets } from '../../src/common/secrets.js';
 import { Browser, PORTAL } from './browser.js';
 import { MailServer, type ReceivedMail } from './mail-server.js';
 import { TestService } from './service.js';
-import { type ServiceProcess, startServiceProcess } from './service-process.js';
+import { RunningService } from './running-service.js';
 
 /** Where the service says it is; requests go to its real address. */
 export const PUBLIC_URL = 'https://auth.acme.test';
@@ -108,9 +108,9 @@ export class PortalService {
   }
 
   /** The same service as another process, with the same settings and database. */
-  secondProcess(settings: Record<string, string> = {}): Promise<ServiceProcess> {
+  secondProcess(settings: Record<string, string> = {}): Promise<RunningService> {
     const all = { ...this.settings, DATABASE_URL: this.service.databaseUrl, ...settings };
-    return startServiceProcess(all);
+    return RunningService.start(all);
   }
 }
 

@@ -3,13 +3,13 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { appendFile, chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { Migrator } from '../../src/database/migrator.js';
 import { type Placement, placeServer, runTool } from '../../src/local/postgres-placement.js';
 import { installQueues } from '../../src/mail/install-queues.js';
+import { freePort } from './free-port.js';
 import { waitUntil } from './wait.js';
 
 const SETTINGS = {
@@ -177,12 +177,4 @@ async function binariesOfTestServer(): Promise<string | undefined> {
   const major = Math.floor(Number(rows[0]?.server_version_num) / 10_000);
   const folder = `/usr/lib/postgresql/${major}/bin`;
   return existsSync(join(folder, 'initdb')) ? folder : undefined;
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }

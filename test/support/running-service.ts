@@ -1,10 +1,12 @@
 // The service as a process of its own that a test talks to over HTTP, signals, and sees end.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { freePort } from './free-port.js';
 import { printed, startEntry } from './process.js';
 import { waitUntil } from './wait.js';
 
-const LISTENING = /running at (http:\S+)\n/;
+/** What it prints is where the world finds it: PUBLIC_URL, if it has one. */
+const LISTENING = /running at (\S+)\n/;
 
 type Settings = Record<string, string | undefined>;
 
@@ -30,8 +32,10 @@ export class RunningService {
 
   /** The same, and waits until it listens. @throws Error with its output if it ends before. */
   static async start(settings: Settings): Promise<RunningService> {
-    const service = RunningService.begin(settings);
+    const port = settings.PORT ?? String(await freePort());
+    const service = RunningService.begin({ ...settings, PORT: port });
     await service.listens();
+    service.url = `http://127.0.0.1:${port}`;
     return service;
   }
 
@@ -76,6 +80,12 @@ export class RunningService {
 
   signal(signal: NodeJS.Signals = 'SIGTERM'): void {
     this.child.kill(signal);
+  }
+
+  /** Resolves once it has ended as it was asked to. */
+  async stop(): Promise<void> {
+    this.signal();
+    await this.ended;
   }
 
   async kill(): Promise<void> {
