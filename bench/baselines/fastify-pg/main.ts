@@ -1,7 +1,7 @@
 // Baseline: Fastify and pg, written by hand with care, and with count(*) and OFFSET as everybody writes them.
 import Fastify from 'fastify';
 import pg from 'pg';
-import { DATABASE_URL, DETAIL_COLUMNS, PORT, newId, productsOf } from '../shared.ts';
+import { DATABASE_URL, DETAIL_COLUMNS, PORT, newId, productsOf } from '../common.ts';
 import { CREATE, DETAIL_ANSWER, LIST_ANSWER, LIST_QUERY, PATCH } from './schemas.ts';
 
 interface ListQuery {

@@ -1,5 +1,5 @@
 // What the hand-written baseline accepts and answers, as the JSON schemas Fastify validates and serialises with.
-import { DETAIL_COLUMNS, ITEM_FIELDS } from '../shared.ts';
+import { DETAIL_COLUMNS, ITEM_FIELDS } from '../common.ts';
 
 const text = { type: ['string', 'null'] } as const;
 

@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type FindOptionsWhere, ILike, Repository } from 'typeorm';
-import { newId, productsOf } from '../shared.ts';
+import { newId, productsOf } from '../common.ts';
 import { CreateContactDto, ListContactsDto, UpdateContactDto } from './dtos.ts';
 import { Contact } from './entities.ts';
 
