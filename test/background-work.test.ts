@@ -1,29 +1,21 @@
 // What the service does besides answering goes on after its connections have died without a word.
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { type TestDatabase, createTestDatabase } from './support/database.js';
-import { Line } from './support/line.js';
+import type { Line } from './support/line.js';
 import { MailServer } from './support/mail-server.js';
-import { TestService } from './support/service.js';
+import type { TestService } from './support/service.js';
+import { TroubledService } from './support/troubled-service.js';
 import { waitUntil } from './support/wait.js';
 
-let database: TestDatabase;
-/** A session that is none of the service's. */
+let troubled: TroubledService;
 let direct: pg.Client;
 let line: Line;
 let mail: MailServer;
 let service: TestService;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  direct = new pg.Client({ connectionString: database.url });
-  await direct.connect();
-  line = new Line(new URL(database.url));
   mail = await MailServer.start();
-  service = await TestService.start({
-    DATABASE_URL: await line.open(),
-    DATABASE_TIMEOUT_MS: '400',
-    SMTP_URL: mail.url,
-  });
+  troubled = await TroubledService.start({ DATABASE_TIMEOUT_MS: '400', SMTP_URL: mail.url });
+  ({ direct, line, service } = troubled);
 });
 beforeEach(async () => {
   const isFolded = 'SELECT FROM contact_fold';
@@ -32,12 +24,8 @@ beforeEach(async () => {
   line.restore();
 });
 afterAll(async () => {
-  // Silent connections would not let it end.
-  line.close();
-  await service.stop();
+  await troubled.stop();
   await mail.stop();
-  await direct.end();
-  await database.drop();
 });
 
 /** The first requests meet connections that are silent, too. */

@@ -25,6 +25,7 @@ const tools = await findDumpTools(process.env.TEST_SERVER_URL ?? '');
 if (!tools)
   process.stderr.write('Skipped: backup and restore need a pg_dump that is not older than the server.\n');
 
+// An older pg_dump refuses a newer server.
 (tools ? describe : describe.skip)('a restored service', () => {
   let folder: string;
   let portal: PortalService;

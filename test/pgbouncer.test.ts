@@ -26,6 +26,7 @@ const TRACKED = [
   'standard_conforming_strings',
 ];
 
+// Where PgBouncer is not installed nothing can stand behind it.
 (program === undefined ? describe.skip : describe)('behind PgBouncer', () => {
   let database: TestDatabase;
   /** Past PgBouncer. */

@@ -1,35 +1,28 @@
 // The server turns read-only, as the old primary does after a failover, while new connections reach one that writes.
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { type TestDatabase, createTestDatabase } from './support/database.js';
 import { createContact, readContact } from './support/factories.js';
-import { TestService } from './support/service.js';
+import type { TestService } from './support/service.js';
+import { TroubledService } from './support/troubled-service.js';
 import { waitUntil } from './support/wait.js';
 
-let database: TestDatabase;
-/** A session that is none of the service's. */
+let troubled: TroubledService;
 let direct: pg.Client;
 let service: TestService;
 let id: string;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  direct = new pg.Client({ connectionString: database.url });
-  await direct.connect();
-  service = await TestService.start({ DATABASE_URL: database.url, DATABASE_POOL_SIZE: '4' });
+  troubled = await TroubledService.start({ DATABASE_POOL_SIZE: '4' });
+  ({ direct, service } = troubled);
   id = await createContact(service.api);
 });
 beforeEach(async () => {
   await newSessionsAre('writable');
 });
-afterAll(async () => {
-  await service.stop();
-  await direct.end();
-  await database.drop();
-});
+afterAll(() => troubled.stop());
 
 /** What sessions begin with from now on; those there are keep what they have. */
 async function newSessionsAre(kind: 'read-only' | 'writable'): Promise<void> {
-  const name = direct.escapeIdentifier(new URL(database.url).pathname.slice(1));
+  const name = direct.escapeIdentifier(new URL(troubled.database.url).pathname.slice(1));
   await direct.query(`ALTER DATABASE ${name} SET default_transaction_read_only = ${kind === 'read-only'}`);
 }
 

@@ -36,6 +36,7 @@ test('serves a real server, without sample data or a new key, and drains on SIGT
   expect(await ended).toEqual([0, null]);
 });
 
+// How long the queue of connections may be, and whether a stopped process is let in, is the system's affair.
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
 onLinux(

@@ -3,37 +3,28 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { transaction } from '../src/common/transaction.js';
-import { type TestDatabase, createTestDatabase } from './support/database.js';
 import { createCompany, createContact, readContact } from './support/factories.js';
-import { Line } from './support/line.js';
-import { TestService } from './support/service.js';
+import type { Line } from './support/line.js';
+import type { TestService } from './support/service.js';
+import { TroubledService } from './support/troubled-service.js';
 import { waitUntil } from './support/wait.js';
 
 const ANY = { headers: { 'if-match': '*' } };
 
-let database: TestDatabase;
-/** A session that is none of the service's. */
+let troubled: TroubledService;
 let direct: pg.Client;
 let line: Line;
 let service: TestService;
 let id: string;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  direct = new pg.Client({ connectionString: database.url });
-  await direct.connect();
-  line = new Line(new URL(database.url));
-  service = await TestService.start({ DATABASE_URL: await line.open() });
+  troubled = await TroubledService.start();
+  ({ direct, line, service } = troubled);
 });
 beforeEach(async () => {
   id = await createContact(service.api);
 });
 afterEach(() => line.restore());
-afterAll(async () => {
-  await service.stop();
-  line.close();
-  await direct.end();
-  await database.drop();
-});
+afterAll(() => troubled.stop());
 
 const countOf = async (condition: string): Promise<number> =>
   (await direct.query(`SELECT FROM contact WHERE ${condition}`)).rowCount ?? 0;
@@ -47,7 +38,7 @@ const endSessions = (states = `IS NOT NULL`): Promise<pg.QueryResult> =>
 
 /** Sets what new sessions of the database begin with, and ends the old ones. */
 async function setForSessions(name: string, value: string): Promise<void> {
-  const own = direct.escapeIdentifier(new URL(database.url).pathname.slice(1));
+  const own = direct.escapeIdentifier(new URL(troubled.database.url).pathname.slice(1));
   await direct.query(`ALTER DATABASE ${own} SET ${name} = '${value}'`);
   await endSessions();
 }
@@ -78,7 +69,7 @@ describe('a transaction is done again', () => {
 
 test('a write that deadlocks with another client is done after it', async () => {
   const company = await createCompany(service.api);
-  const other = new pg.Client({ connectionString: database.url });
+  const other = new pg.Client({ connectionString: troubled.database.url });
   await other.connect();
   // Whoever looks first finds itself in the way, and that shall be the service.
   await other.query(`SET deadlock_timeout = '1min'; BEGIN`);

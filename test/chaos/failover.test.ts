@@ -6,6 +6,7 @@ import { World } from '../support/chaos/world.js';
 import { waitUntil } from '../support/wait.js';
 import { isLong } from './traffic.js';
 
+// PostgreSQL is signalled as Unix does it; to make a standby each time takes longer than `npm test` has.
 const inTheLongVersion = process.platform !== 'win32' && isLong ? describe : describe.skip;
 
 inTheLongVersion('a standby takes over', () => {

@@ -45,6 +45,7 @@ function start(port: number): Promise<RunningService> {
 describe.each<Kind>(['haproxy', 'nginx'])('behind %s', (kind) => {
   const program = findProgram(kind);
 
+  // Where the balancer is not installed there is nothing to ask.
   (program ? test : test.skip)('the answer is an error of ours when no process is left', async () => {
     const balancer = await Balancer.before(kind, program ?? '', [1, 1, 1]);
     const headers = { 'x-request-id': 'asked-in-vain' };

@@ -4,6 +4,7 @@ import { Cluster } from '../support/chaos/cluster.js';
 import { TestService } from '../support/service.js';
 import { waitUntil } from '../support/wait.js';
 
+// PostgreSQL is signalled and told apart from other processes as Unix does it.
 const onUnix = process.platform === 'win32' ? describe.skip : describe;
 
 onUnix('after a crash', () => {

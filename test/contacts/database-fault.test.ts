@@ -1,36 +1,24 @@
 // The database goes away, hangs or is slow in the middle of the service's life, and comes back.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { type TestDatabase, createTestDatabase } from '../support/database.js';
 import { createContact, readContact } from '../support/factories.js';
-import { Line } from '../support/line.js';
-import { TestService } from '../support/service.js';
+import type { Line } from '../support/line.js';
+import type { TestService } from '../support/service.js';
+import { TroubledService } from '../support/troubled-service.js';
 import { waitUntil } from '../support/wait.js';
 
-let database: TestDatabase;
+let troubled: TroubledService;
 let direct: pg.Client;
 let line: Line;
 let service: TestService;
 let id: string;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  direct = new pg.Client({ connectionString: database.url });
-  await direct.connect();
-  line = new Line(new URL(database.url));
-  service = await TestService.start({
-    DATABASE_URL: await line.open(),
-    DATABASE_TIMEOUT_MS: '400',
-    DATABASE_POOL_SIZE: '3',
-  });
+  troubled = await TroubledService.start({ DATABASE_TIMEOUT_MS: '400', DATABASE_POOL_SIZE: '3' });
+  ({ direct, line, service } = troubled);
   id = await createContact(service.api);
 });
 afterEach(() => line.restore());
-afterAll(async () => {
-  await service.stop();
-  line.close();
-  await direct.end();
-  await database.drop();
-});
+afterAll(() => troubled.stop());
 
 const REQUESTS: [string, () => ReturnType<typeof service.api.get>][] = [
   ['GET /api/contacts', () => service.api.get('/api/contacts')],

@@ -8,6 +8,7 @@ import { freePort } from '../support/free-port.js';
 const executable = findChromium();
 if (!executable) process.stderr.write('Skipped: the reference in a browser needs Chromium on the PATH.\n');
 
+// Chromium is not among the dependencies: it is found on this machine, or not.
 (executable ? describe : describe.skip)('the reference', () => {
   let service: TestService;
   let url: string;

@@ -120,6 +120,7 @@ test('every metric is explained in docs/operations.md', () => {
   expect(names.filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
 });
 
+// Prometheus' own checker, where it is installed; what can be checked without it is checked above.
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
 (hasPromtool ? test : test.skip)('Prometheus takes the rules', () => {
   expect(execFileSync('promtool', ['check', 'rules', ROOT + ALERTS], { encoding: 'utf8' })).toContain(
