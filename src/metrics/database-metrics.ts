@@ -1,8 +1,8 @@
 // The ways to the database: connections, what waits for them, and what becomes of the statements.
 import { DatabaseError, type Pool } from 'pg';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import { ApiError } from '../common/errors.js';
+import { poolOf } from '../common/impatient-pool.js';
 import type { ServerLoad, Servers } from '../common/servers.js';
 import { type Operation, poolWaits, serverChosen, statements, whenDone } from '../common/signals.js';
 
@@ -126,10 +126,7 @@ function watchStatements(registers: Registry[]): () => void {
 }
 
 const poolsOf = (servers: Servers): { server: ServerLoad['server']; pool: Pool }[] =>
-  servers.loads.map(({ server, source }) => ({
-    server,
-    pool: (source.driver as PostgresDriver).master as Pool,
-  }));
+  servers.loads.map(({ server, source }) => ({ server, pool: poolOf(source) }));
 
 const secondsOf = ({ begunAt }: Operation): number => (performance.now() - begunAt) / 1000;
 
