@@ -51,25 +51,10 @@ export async function measureAll(client: pg.Client, plan: Plan, progress: Progre
         const alone = plan.alone.get(aloneKey(operation, server.name)) ?? 0;
         const enough = Math.ceil((alone * ANSWERS_ALONE) / 1000);
         const seconds = Math.min(LONGEST_SECONDS, Math.max(plan.seconds, enough));
-        const load = { server, requests, connections: operation.connections };
-        if (round === 0 && plan.warmUp > 0 && alone < SLOW_MS) {
-          await measure({ ...load, seconds: plan.warmUp, unique: unique() });
-        }
-        await quiet(client);
-        const before = { server: processCpu(server.pid), database: databaseCpu(postmaster) };
-        const measured = await measure({ ...load, seconds, unique: unique() });
-        // What was asked for is finished, though nobody waits for it any more: it costs what it costs.
-        await quiet(client);
-        const { requests: count, requestsPerSecond, p50, p99 } = measured;
-        samples.push({
-          operation: operation.key,
-          server: server.name,
-          requestsPerSecond,
-          p50,
-          p99,
-          serverCpu: perRequest(before.server, processCpu(server.pid), count),
-          databaseCpu: perRequest(before.database, databaseCpu(postmaster), count),
-        });
+        const warmUp = round === 0 && alone < SLOW_MS ? plan.warmUp : 0;
+        samples.push(
+          await measureOne({ client, postmaster }, { server, operation, requests, seconds, warmUp }),
+        );
         progress.step(samples.length, of, `round ${round + 1}, ${operation.key}, ${server.name}`);
       }
     }
@@ -77,6 +62,45 @@ export async function measureAll(client: pg.Client, plan: Plan, progress: Progre
   }
   progress.done();
   return samples;
+}
+
+interface Database {
+  client: pg.Client;
+  /** Process that all others of the server come from. */
+  postmaster: number | null;
+}
+
+interface Turn {
+  server: Server;
+  operation: Operation;
+  requests: readonly Request[];
+  seconds: number;
+  /** Seconds of load before. */
+  warmUp: number;
+}
+
+/** One server at one operation, between two moments in which the database has nothing else to do. */
+export async function measureOne(
+  { client, postmaster }: Database,
+  { server, operation, requests, seconds, warmUp }: Turn,
+): Promise<Sample> {
+  const load = { server, requests, connections: operation.connections };
+  if (warmUp > 0) await measure({ ...load, seconds: warmUp, unique: unique() });
+  await quiet(client);
+  const before = { server: processCpu(server.pid), database: databaseCpu(postmaster) };
+  const measured = await measure({ ...load, seconds, unique: unique() });
+  // What was asked for is finished, though nobody waits for it any more: it costs what it costs.
+  await quiet(client);
+  const { requests: count, requestsPerSecond, p50, p99 } = measured;
+  return {
+    operation: operation.key,
+    server: server.name,
+    requestsPerSecond,
+    p50,
+    p99,
+    serverCpu: perRequest(before.server, processCpu(server.pid), count),
+    databaseCpu: perRequest(before.database, databaseCpu(postmaster), count),
+  };
 }
 
 /** Deletes what was inserted, so that the next round and the next run find the same data. */
@@ -102,7 +126,7 @@ function perRequest(before: number | null, after: number | null, requests: numbe
   return before === null || after === null || requests === 0 ? null : (after - before) / requests;
 }
 
-function rotated<T>(all: readonly T[], by: number): T[] {
+export function rotated<T>(all: readonly T[], by: number): T[] {
   const turn = by % all.length;
   return [...all.slice(turn), ...all.slice(0, turn)];
 }

@@ -25,6 +25,7 @@ Instead of the comparison with the baselines:
   --overload <times>  so many times as many requests as the service answers at its peak, and what it makes of them
   --physical          the service's own statements under pgbench, where that is installed
   --sizes             what tables and indexes take on disk, per million contacts
+  --growth <n,n,...>  the service alone on data sets of these sizes: what becomes of each operation as they grow
   --migration         the migrations that add the log of changes, on a full table in use: how long anybody waits
 
 The database is made on the server of DATABASE_URL, by a role that may create databases, as contacts_bench_<n>;
@@ -52,10 +53,11 @@ const OPTIONS = {
   compare: { type: 'string' },
   soak: { type: 'string' },
   overload: { type: 'string' },
+  growth: { type: 'string' },
 } as const;
 
 /** Instead of the comparison. */
-const MODES = ['writes', 'soak', 'overload', 'physical', 'sizes', 'migration'] as const;
+const MODES = ['writes', 'soak', 'overload', 'physical', 'sizes', 'growth', 'migration'] as const;
 
 export interface Options {
   help: boolean;
@@ -72,6 +74,8 @@ export interface Options {
   mode: 'compare' | (typeof MODES)[number];
   soakMinutes: number;
   overloadFactor: number;
+  /** Numbers of contacts, from the smallest on; empty when growth is not what is measured. */
+  growthSizes: number[];
 }
 
 /** What the words of a command line ask for cannot be done. */
@@ -89,7 +93,7 @@ export function readOptions(args: string[]): Options {
   return {
     help: values.help === true,
     fresh: values.fresh === true,
-    contacts: whole('contacts', values.contacts ?? (quick ? '100000' : '1000000'), 1_000, 30_000_000),
+    contacts: contacts('contacts', values.contacts ?? (quick ? '100000' : '1000000')),
     operations: operations(values.operations),
     rounds: whole('rounds', values.rounds ?? (quick ? '2' : '3'), 1, 100),
     seconds: whole('seconds', values.seconds ?? (quick ? '2' : '5'), 1, 600),
@@ -100,6 +104,9 @@ export function readOptions(args: string[]): Options {
     mode: modes[0] ?? 'compare',
     soakMinutes: whole('soak', values.soak ?? '10', 1, 24 * 60),
     overloadFactor: whole('overload', values.overload ?? '5', 1, 100),
+    growthSizes: [...new Set(values.growth?.split(','))]
+      .map((text) => contacts('growth', text.trim()))
+      .toSorted((one, other) => one - other),
   };
 }
 
@@ -120,6 +127,10 @@ function unknownOption(name: string): UsageError {
   const guess = closest(name, Object.keys(OPTIONS));
   const hint = distance(name, guess) <= 3 ? `; did you mean --${guess}?` : '.';
   return new UsageError(`There is no option --${name}${hint}`);
+}
+
+function contacts(name: string, text: string): number {
+  return whole(name, text, 1_000, 30_000_000);
 }
 
 function whole(name: string, text: string, min: number, max: number): number {

@@ -3,7 +3,7 @@ import type { Sample } from './measure.ts';
 import { OPERATIONS, type OperationKey } from './operations.ts';
 import { SERVER_NAMES, type ServerName } from './servers.ts';
 
-type Numbers = Omit<Sample, 'operation' | 'server'>;
+export type Numbers = Omit<Sample, 'operation' | 'server'>;
 export type Baseline = Exclude<ServerName, 'service'>;
 
 export interface OperationResult {
@@ -53,7 +53,7 @@ export function summarize(samples: readonly Sample[]): OperationResult[] {
   );
 }
 
-function medians(samples: readonly Sample[]): Numbers {
+export function medians(samples: readonly Sample[]): Numbers {
   const of = (pick: (sample: Sample) => number): number => median(samples.map(pick));
   const known = (pick: (sample: Sample) => number | null): number | null => {
     const values = samples.map(pick).filter((value) => value !== null);

@@ -6,6 +6,7 @@ import { checkAgreement } from './agreement.ts';
 import { chart } from './chart.ts';
 import { prepareDatabase } from './data/database.ts';
 import { openDatabaseServer, shownSettings } from './database-server.ts';
+import { measureGrowth } from './growth.ts';
 import { LOAD_PROGRAM } from './load.ts';
 import { measureAll, tidyUp } from './measure.ts';
 import { measureMigration } from './migration.ts';
@@ -55,6 +56,7 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
   undo.push(() => server.stop());
   if (options.mode === 'migration')
     return measureMigration({ serverUrl: server.url, options, undo }, progress);
+  if (options.mode === 'growth') return measureGrowth({ serverUrl: server.url, options, undo }, progress);
   const url = await prepareDatabase({ serverUrl: server.url, ...options }, progress);
   const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
   client.on('error', () => {}); // the next query reports a lost connection

@@ -8,14 +8,16 @@ import type { Finished } from './support/process.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CONTACTS = 2000;
+const SMALLER = 1000;
 const SERVERS = ['service', 'fastify-pg', 'nest-typeorm'];
 
-beforeAll(dropDatabase);
-afterAll(dropDatabase);
+beforeAll(dropDatabases);
+afterAll(dropDatabases);
 
 /** Whatever TEST_DATABASE_URL leads to may have one from a run that was interrupted. */
-async function dropDatabase(): Promise<void> {
-  await onServer(`DROP DATABASE IF EXISTS contacts_bench_${CONTACTS} WITH (FORCE)`);
+async function dropDatabases(): Promise<void> {
+  for (const contacts of [SMALLER, CONTACTS])
+    await onServer(`DROP DATABASE IF EXISTS contacts_bench_${contacts} WITH (FORCE)`);
 }
 
 async function onServer(statement: string): Promise<unknown[]> {
@@ -99,6 +101,29 @@ test('tells what tables and indexes take on disk', async () => {
   expect(sizes.filter(({ index }) => index?.startsWith('bench_'))).toEqual([]);
 }, 120_000);
 
+test('tells what becomes of an operation as contacts grow', async () => {
+  // Given backwards: from the smallest on they come by themselves.
+  const size = ['--growth', `${CONTACTS},${SMALLER}`, '--rounds', '1', '--seconds', '1', '--warm-up', '0'];
+  const args = ['run', '--silent', 'bench', '--', '--operations', 'f,g', '--json', '-', ...size];
+  const { code, stdout, stderr } = await run('npm', args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('measuring: done') });
+
+  const results = JSON.parse(stdout) as { operation: string; sizes: { requestsPerSecond: number }[] }[];
+  const measured = {
+    requestsPerSecond: expect.any(Number),
+    p50: expect.any(Number),
+    p99: expect.any(Number),
+  };
+  const sizes = [SMALLER, CONTACTS].map((contacts) => ({ contacts, ...measured }));
+  expect(results).toMatchObject([
+    { operation: 'f', sizes },
+    { operation: 'g', sizes },
+  ]);
+  const rates = results.flatMap((result) => result.sizes.map(({ requestsPerSecond }) => requestsPerSecond));
+  expect(Math.min(...rates)).toBeGreaterThan(0);
+  expect([await countContacts(SMALLER), await countContacts()]).toEqual([SMALLER, CONTACTS]);
+}, 120_000);
+
 test('migrates a table in use, goes on after the run was killed, and undoes it all', async () => {
   // More than one batch before the third at which the first run is killed.
   const size = ['--contacts', '20000', '--seconds', '1'];
@@ -155,15 +180,16 @@ test('overloads the service, which answers some and refuses the rest', async () 
 test.each([
   [['--opperations', 'a'], 'There is no option --opperations; did you mean --operations?'],
   [['--operations', 'a,x'], 'there is no operation "x"; choose from a, b, c, d1, d2, e, f, g, h.'],
+  [['--growth', '1000,lots'], '--growth takes a whole number from 1000 to 30000000, not "lots".'],
   [['--contacts', 'many'], '--contacts takes a whole number from 1000 to 30000000, not "many".'],
 ])('refuses %j with a sentence that helps', async (options, sentence) => {
   const refused = { code: 2, stdout: '', stderr: expect.stringContaining(sentence) };
   expect(await run(process.execPath, ['--no-warnings', 'bench/run.ts', ...options])).toMatchObject(refused);
 });
 
-async function countContacts(): Promise<number | undefined> {
+async function countContacts(contacts = CONTACTS): Promise<number | undefined> {
   const url = Object.assign(new URL(process.env.TEST_SERVER_URL ?? ''), {
-    pathname: `/contacts_bench_${CONTACTS}`,
+    pathname: `/contacts_bench_${contacts}`,
   });
   const client = new pg.Client({ connectionString: url.href });
   await client.connect();
