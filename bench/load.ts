@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import autocannon from 'autocannon';
 import { type Request, UNIQUE } from './operations.ts';
-import type { Server } from './servers.ts';
+import { type Server, askedOf } from './servers.ts';
 import { wrkScript } from './wrk-script.ts';
 
 export interface Load {
@@ -104,18 +104,18 @@ async function byWrk(load: Load): Promise<Outcome> {
 async function byAutocannon({ server, requests, connections, seconds, unique }: Load): Promise<Outcome> {
   const times: number[] = [];
   let [client, sent, failed] = [0, 0, 0];
-  const own = requests.map(({ method, path, body }) => ({
-    method,
-    path,
-    headers: { ...server.headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
-    ...(body !== undefined && {
-      body,
-      setupRequest: (request: autocannon.Request) => {
-        sent += 1;
-        return { ...request, body: body.replaceAll(UNIQUE, `${unique}${sent}`) };
-      },
-    }),
-  }));
+  const own = requests
+    .map((request) => askedOf(server, request))
+    .map(({ body, ...asked }) => ({
+      ...asked,
+      ...(body !== undefined && {
+        body,
+        setupRequest: (request: autocannon.Request) => {
+          sent += 1;
+          return { ...request, body: body.replaceAll(UNIQUE, `${unique}${sent}`) };
+        },
+      }),
+    }));
   // What it returns is both, though its types know only one of them.
   const run = autocannon({
     url: server.url,
@@ -152,8 +152,8 @@ async function byAutocannon({ server, requests, connections, seconds, unique }: 
 /** Asks again, one request after the other, for an answer to show. */
 async function firstFailure({ server, requests, unique }: Load, failed: number): Promise<string> {
   const summary = `${failed} answers of ${server.name} were no success`;
-  for (const [index, { method, path, body }] of requests.slice(0, 500).entries()) {
-    const headers = { ...server.headers, ...(body !== undefined && { 'content-type': 'application/json' }) };
+  for (const [index, request] of requests.slice(0, 500).entries()) {
+    const { method, path, headers, body } = askedOf(server, request);
     const text = body?.replaceAll(UNIQUE, `${unique}again${index}`);
     const answer = await fetch(server.url + path, { method, headers, body: text });
     if (!answer.ok) return `${summary}: ${method} ${path} answers ${answer.status} ${await answer.text()}`;

@@ -5,7 +5,18 @@ import type { Options } from './options.ts';
 import { chooseSamples } from './samples.ts';
 
 /** Of 100 requests. Writes are one in ten, and the slow ones too few to be all that happens. */
-const MIX: Record<OperationKey, number> = { a: 20, b: 15, c: 14, d1: 3, d2: 10, e: 3, f: 25, g: 5, h: 5 };
+const MIX: Record<OperationKey, number> = {
+  a: 20,
+  b: 10,
+  b2: 5,
+  c: 14,
+  d1: 3,
+  d2: 10,
+  e: 3,
+  f: 25,
+  g: 5,
+  h: 5,
+};
 const REQUESTS = 10_000;
 
 /** Requests in a random but repeatable order, each operation asked for by its share. */

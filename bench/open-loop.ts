@@ -2,7 +2,7 @@
 import { type Socket, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Request, UNIQUE } from './operations.ts';
-import type { Server } from './servers.ts';
+import { type Server, askedOf } from './servers.ts';
 
 export interface Crowd {
   readonly server: Server;
@@ -72,12 +72,14 @@ class Load {
     this.url = new URL(server.url);
     this.unique = unique;
     this.limit = limit;
-    const headers = { host: this.url.host, ...server.headers };
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    this.texts = requests.map(({ method, path, body }) => ({
-      head: `${method} ${path} HTTP/1.1\r\n${lines.join('')}${body === undefined ? '\r\n' : ''}`,
-      body,
-    }));
+    this.texts = requests
+      .map((request) => askedOf(server, request))
+      .map(({ method, path, headers, body }) => {
+        const all = Object.entries({ host: this.url.host, ...headers });
+        const lines = all.map(([name, value]) => `${name}: ${value}\r\n`);
+        const end = body === undefined ? '\r\n' : '';
+        return { head: `${method} ${path} HTTP/1.1\r\n${lines.join('')}${end}`, body };
+      });
   }
 
   send(due: number): void {
@@ -133,7 +135,7 @@ class Load {
     this.sent += 1;
     if (pattern === undefined) return head;
     const body = pattern.replaceAll(UNIQUE, `${this.unique}${this.sent}`);
-    return `${head}content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+    return `${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
   }
 }
 

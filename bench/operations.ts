@@ -1,7 +1,7 @@
 // The operations that are measured: what each one is, how it is loaded, and what it should reach.
 import type { Samples } from './samples.ts';
 
-export const OPERATION_KEYS = ['a', 'b', 'c', 'd1', 'd2', 'e', 'f', 'g', 'h'] as const;
+export const OPERATION_KEYS = ['a', 'b', 'b2', 'c', 'd1', 'd2', 'e', 'f', 'g', 'h'] as const;
 export type OperationKey = (typeof OPERATION_KEYS)[number];
 
 export interface Request {
@@ -9,6 +9,8 @@ export interface Request {
   readonly path: string;
   /** JSON; UNIQUE in it stands for text that no other request has. */
   readonly body?: string;
+  /** What is other when the service is asked: the baselines know no portal users. */
+  readonly ofService?: { readonly path: string; readonly headers: Record<string, string> };
 }
 
 export interface Operation {
@@ -50,6 +52,17 @@ export const OPERATIONS: readonly Operation[] = [
     title: 'list by company',
     connections: CONNECTIONS,
     requests: ({ companies }) => companies.map((company_id) => list({ company_id })),
+    targets: { 'fastify-pg': 1.5, 'nest-typeorm': 5 },
+  },
+  {
+    key: 'b2',
+    title: 'list by a portal user',
+    connections: CONNECTIONS,
+    requests: ({ portalUsers }) =>
+      portalUsers.map(({ companyId, token }) => ({
+        ...list({ company_id: companyId }),
+        ofService: { path: list({}).path, headers: { authorization: `Bearer ${token}` } },
+      })),
     targets: { 'fastify-pg': 1.5, 'nest-typeorm': 5 },
   },
   {

@@ -9,7 +9,7 @@ import type { Progress } from './progress.ts';
 import { type Recorder, type Statement, startRecorder } from './recorder.ts';
 import { aligned, number } from './report.ts';
 import { chooseSamples } from './samples.ts';
-import type { Server } from './servers.ts';
+import { type Server, askedOf } from './servers.ts';
 
 interface Physical {
   client: pg.Client;
@@ -82,13 +82,13 @@ async function compare(
 }
 
 /** The second time: what the service remembers of the first is part of how it works. */
-async function record(recorder: Recorder, { url, headers }: Server, request: Request): Promise<Statement[]> {
-  const { method, path, body } = request;
+async function record(recorder: Recorder, server: Server, request: Request): Promise<Statement[]> {
+  const { method, path, headers, body } = askedOf(server, request);
   for (const time of [1, 2]) {
     recorder.take();
-    const answer = await fetch(url + path, {
+    const answer = await fetch(server.url + path, {
       method,
-      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      headers,
       body: body?.replaceAll(UNIQUE, `r${time}n${Math.random().toString(36).slice(2)}`),
     });
     const text = await answer.text();

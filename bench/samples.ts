@@ -1,10 +1,12 @@
 // What the requests are made of, chosen from the data: at random, and yet the same in every run.
 import type pg from 'pg';
 import { PRODUCTS } from './data/rows.ts';
+import { type PortalUser, signInPortalUsers } from './portal-users.ts';
 
 export interface Samples {
   /** Ids of companies of a usual size. */
   companies: string[];
+  portalUsers: PortalUser[];
   /** Those of contacts drawn at random, so that the frequent ones are asked for as often as they occur. */
   combinations: { type: string; source: string }[];
   frequentTerms: string[];
@@ -38,6 +40,7 @@ export async function chooseSamples(client: pg.Client, contacts: number): Promis
     ORDER BY hashtextextended(id, 3) LIMIT 500`);
   return {
     companies,
+    portalUsers: await signInPortalUsers(client),
     combinations,
     frequentTerms: await column(`SELECT term AS value FROM bench.term WHERE kind = 'frequent' ORDER BY term`),
     rareTerms: await column(`SELECT term AS value FROM bench.term WHERE kind = 'rare' ORDER BY term`),

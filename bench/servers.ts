@@ -6,6 +6,8 @@ import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT, runBuilt } from './built.ts';
 import { PRODUCTS } from './data/rows.ts';
+import type { Request } from './operations.ts';
+import { PORTAL_SETTINGS } from './portal-users.ts';
 
 export const SERVER_NAMES = ['service', 'fastify-pg', 'nest-typeorm'] as const;
 export type ServerName = (typeof SERVER_NAMES)[number];
@@ -18,6 +20,19 @@ export interface Server {
   readonly pid: number;
   /** Ends it, at once if it does not end by itself. */
   readonly stop: () => Promise<void>;
+}
+
+/** A request the way this server is asked it. */
+export interface Asked extends Omit<Request, 'ofService'> {
+  readonly headers: Record<string, string>;
+}
+
+export function askedOf(server: Server, { ofService, ...request }: Request): Asked {
+  const { path, headers } =
+    server.name === 'service' && ofService ? ofService : { path: request.path, headers: server.headers };
+  const json: Record<string, string> =
+    request.body === undefined ? {} : { 'content-type': 'application/json' };
+  return { ...request, path, headers: { ...headers, ...json } };
 }
 
 /** Everybody waits as long as it takes, as with the baselines, which know no such limits. */
@@ -68,6 +83,7 @@ export async function startServer(
     LOG_LEVEL: 'info',
     // Counted as for anybody, and never reached.
     RATE_LIMIT_KEY: '10000000',
+    ...PORTAL_SETTINGS,
     PORTAL_SECRET: randomBytes(32).toString('hex'),
     PORTAL_PRODUCTS: PRODUCTS.join(','),
     ...limits,

@@ -1,6 +1,6 @@
 // The script by which wrk sends prepared requests in turn and prints what it measured as JSON.
 import { type Request, UNIQUE } from './operations.ts';
-import type { Server } from './servers.ts';
+import { type Server, askedOf } from './servers.ts';
 
 interface Script {
   server: Server;
@@ -11,29 +11,23 @@ interface Script {
 
 /** Lua. Requests with UNIQUE in their body are made one by one, the others once, before the first is sent. */
 export function wrkScript({ server, requests, unique }: Script): string {
-  const list = requests.map(
-    ({ method, path, body = '' }) => `{ ${quote(method)}, ${quote(path)}, ${quote(body)} },`,
-  );
-  const headers = Object.entries(server.headers).map(
-    ([name, value]) => `wrk.headers[${quote(name)}] = ${quote(value)}`,
-  );
+  const list = requests
+    .map((request) => askedOf(server, request))
+    .map(
+      ({ method, path, headers, body }) =>
+        `{ ${quote(method)}, ${quote(path)}, ${table(headers)}, ${body === undefined ? 'nil' : quote(body)} },`,
+    );
   return `
 local list = {
 ${list.join('\n')}
 }
 local prepared, sent = {}, 0
-wrk.headers["Content-Type"] = "application/json"
-${headers.join('\n')}
 
 function init()
   for index, parts in ipairs(list) do
-    if not parts[3]:find(${quote(UNIQUE)}, 1, true) then
-      local body = nil
-      if parts[3] ~= "" then body = parts[3] end
-      local saved = wrk.headers["Content-Type"]
-      if not body then wrk.headers["Content-Type"] = nil end
-      prepared[index] = wrk.format(parts[1], parts[2], nil, body)
-      wrk.headers["Content-Type"] = saved
+    local method, path, headers, body = unpack(parts, 1, 4)
+    if not (body and body:find(${quote(UNIQUE)}, 1, true)) then
+      prepared[index] = wrk.format(method, path, headers, body)
     end
   end
 end
@@ -42,9 +36,8 @@ function request()
   sent = sent + 1
   local index = (sent - 1) % #list + 1
   if prepared[index] then return prepared[index] end
-  local parts = list[index]
-  local body = parts[3]:gsub("${UNIQUE}", ${quote(unique)} .. sent)
-  return wrk.format(parts[1], parts[2], nil, body)
+  local method, path, headers, body = unpack(list[index], 1, 4)
+  return wrk.format(method, path, headers, (body:gsub("${UNIQUE}", ${quote(unique)} .. sent)))
 end
 
 function done(summary, latency)
@@ -55,6 +48,12 @@ function done(summary, latency)
     errors.connect + errors.read + errors.write + errors.status + errors.timeout))
 end
 `;
+}
+
+function table(headers: Record<string, string>): string {
+  return `{ ${Object.entries(headers)
+    .map(([name, value]) => `[${quote(name)}] = ${quote(value)}`)
+    .join(', ')} }`;
 }
 
 /** A Lua string: what JSON writes, but for characters, which Lua takes as they are. */
