@@ -15,6 +15,7 @@ afterAll(() => plans.stop());
 /** Documents that hold the term: collected by its trigrams, and then sorted. */
 const MATCHES = 'sorted matches';
 const DOCUMENTS = 'contact_search_document_ix';
+const MEETINGS = 'contact_search_meeting_ix';
 
 function expectFewReads({ scanned, visits }: Run): void {
   expect(scanned).toEqual([]);
@@ -149,7 +150,12 @@ describe('contacts by a search, for the first time', () => {
     ['search=nothinglikethis', MATCHES, DOCUMENTS],
     ['search=王', MATCHES, 'contact_search_short_ix'],
     ['search=王伟', MATCHES, 'contact_search_short_ix'],
-    ['search=person2@example.org', MATCHES, `contact_pk + ${DOCUMENTS}`, { total: 100 }],
+    ['search=ahmed novák', MATCHES, MEETINGS],
+    ['search=hmed zephyr', MATCHES, MEETINGS],
+    ['search=ahmed z', MATCHES, MEETINGS],
+    ['search=li müller', MATCHES, DOCUMENTS],
+    // With every tenth address: they differ in their numbers alone, and the last of their letters are these.
+    ['search=person2@example.org', MATCHES, `contact_pk + ${MEETINGS}`, { total: 10_000 }],
   ];
   test.each(rows)('%s: the page from %s, the total from %s', (...row) =>
     plans.expect(contacts(encodeURI(row[0])), row),

@@ -1,5 +1,6 @@
 // Search over full_name and email.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { createContact, listIds } from '../support/factories.js';
 import { TestService } from '../support/service.js';
 
@@ -54,6 +55,51 @@ test.each(['e', 'st', 'ste', 'steve jobs', 'example.com', 've@ex', 'STEVE@EXAMPL
     expect(await found(term)).toEqual([id]);
   },
 );
+
+describe('where words meet', () => {
+  const name = "Ann-Márie O'Neil  von Wagner, Jr. 2nd";
+  beforeAll(async () => {
+    await service.sql('TRUNCATE contact CASCADE');
+    await named('Ann Marie Oneil Wagner');
+  });
+
+  test('a name is found by each of its parts', async () => {
+    const id = await createContact(service.api, { full_name: name, email: 'am.o_neil+x@wag-ner.example' });
+    for (const text of [name, 'am.o_neil+x@wag-ner.example']) {
+      const parts = [...text].flatMap((_, from) =>
+        [3, 5, 8, 13, 40].map((length) => text.substr(from, length)),
+      );
+      for (const part of new Set(parts)) {
+        if (part.trim() === '') continue;
+        expect({ part, found: await found(part) }).toEqual({ part, found: expect.arrayContaining([id]) });
+      }
+    }
+  });
+
+  test('no part of any document lacks a meeting that is looked for', async () => {
+    const character = fc.constantFrom(..."abcß1é\u0301Ж李😀 .-_@'\\&|!:*(", '\n');
+    await fc.assert(
+      fc.asyncProperty(fc.array(character, { maxLength: 25 }), async (characters) => {
+        const lacking = await service.sql(
+          `SELECT term FROM (SELECT search_normalize($1) AS document) AS given,
+             generate_series(1, char_length(document)) AS first, generate_series(1, char_length(document)) AS length,
+             substr(document, first, length) AS term
+           WHERE NOT search_meetings(document) @@ search_term_meetings(term)`,
+          [characters.join('')],
+        );
+        expect(lacking).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test.each(["o'neil von", 'O-Neil', 'wagner jr.', 'neil.von', 'marie o neil', 'xanne márie', 'jr. 2nda'])(
+    'nobody is found by %j',
+    async (term) => {
+      expect(await found(term)).toEqual([]);
+    },
+  );
+});
 
 test('a match does not reach from the name over into the e-mail', async () => {
   await service.sql('TRUNCATE contact CASCADE');

@@ -333,6 +333,24 @@ AS $function$
            AND xid <> ALL (ARRAY(SELECT pg_snapshot_xip(kept.as_of)));
        END IF;
      END $function$;
+CREATE OR REPLACE FUNCTION public.search_meetings(document text)
+ RETURNS tsvector
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE STRICT
+AS $function$
+     DECLARE
+       word text;
+       before text;
+       meetings text[] := '{}';
+     BEGIN
+       FOREACH word IN ARRAY regexp_split_to_array(document, '[ -/:-@\[-`{-~]+' COLLATE "C") LOOP
+         IF before IS NOT NULL THEN
+           meetings := meetings || (right(before, 3) || ' ' || left(word, 6));
+         END IF;
+         before := word;
+       END LOOP;
+       RETURN array_to_tsvector(meetings);
+     END $function$;
 CREATE OR REPLACE FUNCTION public.search_normalize(value text)
  RETURNS text
  LANGUAGE sql
@@ -348,6 +366,24 @@ CREATE OR REPLACE FUNCTION public.search_short_terms(document text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE STRICT
 RETURN ARRAY(SELECT starting.term FROM generate_series(1, char_length(search_short_terms.document)) at(at), LATERAL (VALUES (substr(search_short_terms.document, at.at, 1)), (substr(search_short_terms.document, at.at, 2))) starting(term) WHERE (octet_length(starting.term) > char_length(starting.term)));
+CREATE OR REPLACE FUNCTION public.search_term_meetings(term text)
+ RETURNS tsquery
+ LANGUAGE plpgsql
+ IMMUTABLE STRICT
+AS $function$
+     DECLARE
+       words text[] := regexp_split_to_array(term, '[ -/:-@\[-`{-~]+' COLLATE "C");
+       meetings text;
+     BEGIN
+       FOR at IN 2 .. cardinality(words) LOOP
+         CONTINUE WHEN at = 2 AND char_length(words[1]) < 3;
+         meetings := concat_ws(' & ', meetings, quote_literal(right(words[at - 1], 3) || ' ' || left(words[at], 6)));
+         IF at = cardinality(words) AND char_length(words[at]) < 6 THEN
+           meetings := meetings || ':*';
+         END IF;
+       END LOOP;
+       RETURN meetings::tsquery;
+     END $function$;
 
 TABLE api_key (
   id text COLLATE "C" NOT NULL,
@@ -594,6 +630,7 @@ CREATE INDEX contact_portal_ix ON public.contact USING btree (portal_role, creat
 CREATE INDEX contact_portal_role_ix ON public.contact USING btree (portal_role, created_at DESC, id DESC) WHERE (portal_role = ANY (ARRAY['client_admin'::text, 'client_viewer'::text]));
 CREATE INDEX contact_product_ix ON public.contact USING btree (product, created_at DESC, id DESC) WHERE (product IS NOT NULL);
 CREATE INDEX contact_search_document_ix ON public.contact_search USING gin (document gin_trgm_ops);
+CREATE INDEX contact_search_meeting_ix ON public.contact_search USING gin (search_meetings(document)) WITH (fastupdate=off);
 CREATE INDEX contact_search_short_ix ON public.contact_search USING gin (search_short_terms(document)) WHERE (octet_length(document) > char_length(document));
 CREATE INDEX contact_source_ix ON public.contact USING btree (source, created_at DESC, id DESC);
 CREATE INDEX contact_tags_ix ON public.contact USING gin (string_to_array(tags, ','::text));
