@@ -13,8 +13,10 @@ const UNTOLD_AT_MOST = WINDOW / 20;
 /** Fractions that should add up to the window may miss it by so little, in ms. */
 const TOLERANCE = 0.01;
 const SWEEP_EVERY = 600_000;
-/** Buckets remembered at most; beyond that the oldest is forgotten, and asked for when it is needed again. */
+/** Buckets remembered at most; beyond that an old one is forgotten, and asked for when it is needed again. */
 const CAPACITY = 10_000;
+/** So many of the oldest are looked at for one of which all is told. */
+const LOOKED_AT = 100;
 
 /** What a bucket says to one request. */
 export interface Taken {
@@ -47,7 +49,7 @@ interface Bucket {
 export class SharedBuckets implements OnApplicationShutdown {
   private readonly logger = new Logger(SharedBuckets.name);
   private readonly buckets = new Map<string, Bucket>();
-  /** What the database has to be told or asked. */
+  /** What the database has to be told or asked: every bucket with something untold or unknown, unless that is under way. */
   private readonly changed = new Map<string, Bucket>();
   private readonly sweeping: NodeJS.Timeout;
   private telling = Promise.resolve();
@@ -68,8 +70,12 @@ export class SharedBuckets implements OnApplicationShutdown {
   /** Takes one request from the bucket `name`, if there is one, at `limit` requests a minute (above 0). */
   async take(name: string, limit: number): Promise<Taken> {
     const cost = WINDOW / limit;
-    const bucket = this.buckets.get(name) ?? this.remember(name);
-    while (!this.maySpend(bucket, cost)) await this.tellNow();
+    let bucket = this.buckets.get(name) ?? this.remember(name);
+    while (!this.maySpend(bucket, cost)) {
+      await this.tellNow();
+      // It may have been forgotten meanwhile, and then nobody tells of it any more.
+      bucket = this.buckets.get(name) ?? this.remember(name);
+    }
     const before = stateOf(bucket, cost);
     if (!before.isGranted) return before;
     bucket.fullAt = Math.max(bucket.fullAt, performance.now()) + cost;
@@ -87,14 +93,25 @@ export class SharedBuckets implements OnApplicationShutdown {
   }
 
   private remember(name: string): Bucket {
-    if (this.buckets.size >= CAPACITY) {
-      const oldest = this.buckets.keys().next().value;
-      if (oldest !== undefined) this.buckets.delete(oldest);
-    }
+    if (this.buckets.size >= CAPACITY) this.forgetOne();
     const bucket = { fullAt: -Infinity, untold: 0, isKnown: false };
     this.buckets.set(name, bucket);
     this.changed.set(name, bucket);
     return bucket;
+  }
+
+  /** An old one of which all is told; while the database fails there may be none, and what one owes is forgotten, too. */
+  private forgetOne(): void {
+    let chosen: string | undefined;
+    let lookedAt = 0;
+    for (const [name, { isKnown, untold }] of this.buckets) {
+      const isTold = isKnown && untold === 0;
+      if (isTold || chosen === undefined) chosen = name;
+      if (isTold || (lookedAt += 1) === LOOKED_AT) break;
+    }
+    if (chosen === undefined) return;
+    this.buckets.delete(chosen);
+    this.changed.delete(chosen);
   }
 
   /** Whether so little is untold that others need not know first. */
@@ -134,7 +151,8 @@ export class SharedBuckets implements OnApplicationShutdown {
       }
       this.isAlone = false;
     } catch (error) {
-      for (const { name, bucket } of all) this.changed.set(name, bucket);
+      for (const { name, bucket } of all)
+        if (this.buckets.get(name) === bucket) this.changed.set(name, bucket);
       if (!this.isAlone) this.logger.warn(`Each process limits alone: ${(error as Error).message}`);
       this.isAlone = true;
     }
