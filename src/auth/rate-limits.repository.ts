@@ -18,6 +18,8 @@ export class RateLimitsRepository {
       max: 1,
       connectionTimeoutMillis: PATIENCE,
       query_timeout: PATIENCE,
+      // What is given up here must not wait on there, and be done after all. (A pooler refuses this at start-up.)
+      ...(!env.DATABASE_DIRECT_URL && { statement_timeout: PATIENCE }),
       keepAlive: true,
     });
     // What was running hears of a loss by itself; unheard, the event would end the process.
@@ -26,7 +28,8 @@ export class RateLimitsRepository {
 
   /**
    * Takes from each bucket what refills in `taken` ms, and answers how long each now takes to be full, in ms. By the
-   * database's clock alone: those of the processes may differ.
+   * database's clock alone: those of the processes may differ. Beyond an empty bucket no more than a window is owed:
+   * what had no answer in time is told again, though it may have been done.
    */
   async take(buckets: readonly string[], taken: readonly number[]): Promise<Map<string, number>> {
     // In one order, so that two processes cannot wait for each other.
@@ -34,7 +37,8 @@ export class RateLimitsRepository {
       `INSERT INTO rate_limit AS r (bucket, full_at)
        SELECT bucket, now() + taken * interval '1 millisecond'
        FROM unnest($1::text[], $2::float8[]) AS t (bucket, taken) ORDER BY bucket
-       ON CONFLICT (bucket) DO UPDATE SET full_at = greatest(r.full_at, now()) + (excluded.full_at - now())
+       ON CONFLICT (bucket) DO UPDATE
+         SET full_at = least(greatest(r.full_at, now()) + (excluded.full_at - now()), now() + interval '2 minutes')
        RETURNING bucket, extract(epoch FROM full_at - now())::float8 * 1000 AS owed`,
       [buckets, taken],
     );

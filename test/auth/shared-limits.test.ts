@@ -1,7 +1,11 @@
 // One limit over several processes: how exact it is, and what becomes of it when the database or a clock does not play along.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { RateLimitsRepository } from '../../src/auth/rate-limits.repository.js';
+import { loadEnv } from '../../src/config/env.js';
 import { printed, startEntry } from '../support/process.js';
 import { TestService } from '../support/service.js';
 import { SilentProxy } from '../support/silent-proxy.js';
@@ -172,6 +176,35 @@ describe('when the database does not count,', () => {
     });
   });
 
+  test('it is not asked by ever more sessions, and nobody owes more than a window beyond the limit', async () => {
+    const key = await issue(30);
+    const one = all[0] as Process;
+    const sessions = async (): Promise<number> =>
+      (
+        await service.sql(
+          `SELECT FROM pg_stat_activity WHERE application_name = 'contacts-limits' AND datname = current_database()`,
+        )
+      ).length;
+    expect(await statusAt(one, key)).toBe(200);
+    const before = await sessions();
+    const holder = new pg.Client({ connectionString: service.databaseUrl });
+    await holder.connect();
+    await holder.query('BEGIN; LOCK TABLE rate_limit');
+    const until = performance.now() + 7_000;
+    for (; performance.now() < until; await sleep(100)) await statusAt(one, key);
+    expect(await sessions()).toBeLessThanOrEqual(before + 1);
+    await holder.query('COMMIT');
+    await holder.end();
+    await waitUntil(async () => {
+      await statusAt(one, key);
+      const [row] = await service.sql<{ owed: number }>(
+        `SELECT extract(epoch FROM full_at - now())::float8 AS owed FROM rate_limit WHERE bucket = $1`,
+        [bucketOf(key)],
+      );
+      return row !== undefined && row.owed > 30 && row.owed < 121;
+    });
+  });
+
   test('or its connection is lost, nobody is refused for it', async () => {
     const key = await issue(1_000);
     for (let round = 0; round < 5; round += 1) {
@@ -183,6 +216,20 @@ describe('when the database does not count,', () => {
       expect(await grantedOf(key, 30)).toBe(30);
     }
   });
+});
+
+test('buckets that are full again are swept out, the others stay, and none owes more than a window', async () => {
+  const database = new RateLimitsRepository(loadEnv({ DATABASE_URL: service.databaseUrl }));
+  const owed = await database.take(['swept', 'kept'], [1, 600_000]);
+  expect(owed.get('kept')).toBe(600_000);
+  expect((await database.take(['kept'], [1])).get('kept')).toBeLessThanOrEqual(120_000);
+  await sleep(20);
+  await database.sweep();
+  await database.close();
+  const left = await service.sql<{ bucket: string }>(
+    `SELECT bucket FROM rate_limit WHERE bucket IN ('swept', 'kept')`,
+  );
+  expect(left).toEqual([{ bucket: 'kept' }]);
 });
 
 test('while the database is away requests are a 503, not a 429, and afterwards as before', async () => {
