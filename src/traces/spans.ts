@@ -73,7 +73,9 @@ function startRequest(tracer: Tracer, { request }: Exchange): Span {
     'http.request.header.x-request-id': [scrub(request.id)],
   };
   const name = route ? `${method} ${route}` : method;
-  const from = propagator.extract(ROOT_CONTEXT, headers, defaultTextMapGetter);
+  // Not its tracestate, in which a caller may write anything.
+  const { traceparent } = headers;
+  const from = propagator.extract(ROOT_CONTEXT, { traceparent }, defaultTextMapGetter);
   return tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, from);
 }
 

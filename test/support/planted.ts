@@ -53,6 +53,7 @@ export const plantedQueries = [
 
 /** Places of a request that hold planted values whatever it asks for; each request has a number. */
 export function plantedHeaders(number: number): Record<string, string> {
+  const trace = String(number + 1).padStart(32, '0');
   const ids = [`${PLANTED.email}-${number}`, `smk_${PLANTED.secret}`, `eyJ${PLANTED.secret}.eyJx.y`];
   return {
     'user-agent': `Zdenka Plantova <${PLANTED.email}>`,
@@ -62,6 +63,8 @@ export function plantedHeaders(number: number): Record<string, string> {
     'accept-language': 'planted',
     'idempotency-key': `planted-${number}`,
     'x-request-id': ids[number % ids.length] ?? '',
+    traceparent: `00-${trace}-${trace.slice(16)}-01`,
+    tracestate: `planted=${PLANTED.email}`,
   };
 }
 
