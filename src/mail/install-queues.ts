@@ -5,8 +5,17 @@ import { PgBoss } from 'pg-boss';
 export const QUEUES = ['magic-link-mail'] as const;
 export type QueueName = (typeof QUEUES)[number];
 
-/** Tried again five times, the waits doubling from about two seconds, then kept as failed. */
-const RETRIES = { retryLimit: 5, retryDelay: 2, retryBackoff: true, expireInSeconds: 60 };
+/**
+ * The waits double from about two seconds to a minute. Twenty of them are as long as a link lives; what is not sent by
+ * then is kept as failed.
+ */
+export const RETRIES = {
+  retryLimit: 20,
+  retryDelay: 2,
+  retryBackoff: true,
+  retryDelayMax: 60,
+  expireInSeconds: 60,
+};
 
 /** Creates or upgrades pg-boss's schema `pgboss` and the queues; does nothing where they are current. */
 export async function installQueues(connectionString: string): Promise<void> {
@@ -15,7 +24,11 @@ export async function installQueues(connectionString: string): Promise<void> {
   boss.on('error', () => undefined);
   try {
     await boss.start();
-    for (const queue of QUEUES) await boss.createQueue(queue, RETRIES);
+    for (const queue of QUEUES) {
+      await boss.createQueue(queue, RETRIES);
+      // One that was there already keeps what an earlier release created it with.
+      await boss.updateQueue(queue, RETRIES);
+    }
   } finally {
     await boss.stop({ graceful: false });
   }

@@ -5,12 +5,15 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parser } from '@prometheus-io/lezer-promql';
 import { parse } from 'yaml';
+import { RETRIES } from '../../src/mail/install-queues.js';
+import { GOOGLE_REFUSALS } from '../../src/portal/google-refusal.js';
 import { Metrics } from '../support/scrape.js';
 import { TestService } from '../support/service.js';
 
 interface Alert {
   alert: string;
   expr: string;
+  for?: string;
   labels: { severity: string };
   annotations: { summary: string; runbook: string };
 }
@@ -56,10 +59,50 @@ function metricsOf(expression: string): string[] {
 }
 
 let exported: Set<string>;
+let metrics: Metrics;
 beforeAll(async () => {
   const service = await TestService.start({ METRICS_PORT: '0' });
-  exported = (await Metrics.of(service)).names;
+  // Answers of either kind, whose series are there once they occur.
+  await service.api.get('/api/contacts');
+  await service.sql('ALTER TABLE contact RENAME TO hidden');
+  expect((await service.api.get('/api/contacts?sort=email')).status).toBe(500);
+  metrics = await Metrics.of(service);
+  exported = metrics.names;
   await service.stop();
+});
+
+/** What else than the process, by its name, is asked of the labels of a series: PromQL's patterns have to match all. */
+const matchersOf = (expression: string) =>
+  [...expression.matchAll(/(\w+)(=~|=)"([^"]*)"/g)]
+    .map(([, label = '', operator, value = '']) => ({ label, operator, value }))
+    .filter(({ label }) => label !== 'job' && label !== 'instance');
+
+test.each(alerts.filter(({ expr }) => matchersOf(expr).length > 0).map(({ alert, expr }) => [alert, expr]))(
+  '%s asks for labels as the service writes them',
+  (_name, expression) => {
+    for (const { label, operator, value } of matchersOf(expression)) {
+      const pattern = new RegExp(`^(?:${value})$`);
+      const values = label === 'outcome' ? [...GOOGLE_REFUSALS] : metrics.valuesOf(label);
+      const parts = operator === '=' ? [value] : value.split('|');
+      expect(
+        values.filter((text) => (operator === '=' ? text === value : pattern.test(text))).length,
+      ).toBeGreaterThanOrEqual(parts.length);
+    }
+  },
+);
+
+test('a mail is tried again for longer than it takes to page somebody for it', () => {
+  const { expr, for: pending } = alerts.find(({ alert }) => alert === 'ContactsMailStuck') as Alert;
+  const [, age] = /oldest_seconds\S* > (\d+)/.exec(expr) ?? [];
+  const { retryLimit, retryDelay, retryDelayMax } = RETRIES;
+  // The shortest that pg-boss waits before each further try.
+  const waits = Array.from({ length: retryLimit }, (_, index) =>
+    Math.min(retryDelayMax, (retryDelay * 2 ** (index + 1)) / 2),
+  );
+  const tried = waits.reduce((sum, wait) => sum + wait, 0);
+  expect(tried).toBeGreaterThan(Number(age) + Number.parseInt(pending ?? '', 10) * 60);
+  // As long as a link lives.
+  expect(tried).toBeGreaterThanOrEqual(15 * 60);
 });
 
 test.each(queries)('%s asks for metrics that the service exports: %s', (_name, expression) => {

@@ -37,6 +37,12 @@ export class Metrics {
     return sample?.value;
   }
 
+  /** Every value that a label has in any sample. */
+  valuesOf(label: string): string[] {
+    const values = this.samples.map(({ labels }) => labels[label]).filter((value) => value !== undefined);
+    return [...new Set(values)];
+  }
+
   /** Every name there is, of a histogram the three of its series. */
   get names(): Set<string> {
     const described = [...this.text.matchAll(/^# TYPE (\w+) (\w+)$/gm)];
