@@ -56,9 +56,12 @@ export function answerBrokenHttp(
   socket: Socket,
   { env, headers }: { env: Env; headers: Headers },
 ): void {
-  const { _httpMessage: answer } = socket as Socket & { _httpMessage?: { headersSent: boolean } };
-  // An answer in the middle of another would be taken for a part of it.
-  if (!socket.writable || answer?.headersSent || error.code === 'ECONNRESET') return void socket.destroy();
+  const { _httpMessage: answer } = socket as Socket & {
+    _httpMessage?: { headersSent: boolean; req: { complete: boolean } };
+  };
+  // What is wrong with a later request would be taken for a part of the answer to this one, or for all of it.
+  const isBusy = answer !== undefined && answer !== null && (answer.headersSent || answer.req.complete);
+  if (!socket.writable || isBusy || error.code === 'ECONNRESET') return void socket.destroy();
   const code = isLongUrl(error, socket, env) ? 'url_too_long' : CODES[error.code ?? ''];
   const fault = new ApiError(code ?? 'malformed_request');
   const id = randomUUID();

@@ -1,6 +1,7 @@
 // Requests that are too large, too slow or too many: each is refused, and nobody else notices.
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { createContact } from '../support/factories.js';
@@ -152,16 +153,21 @@ describe('a process that is kept from its work', () => {
     await service.stop();
   });
 
-  test('runs fewer requests at once, and refuses none for it', async () => {
-    const searches = () =>
-      Array.from({ length: 30 }, (_, index) => service.api.get(`/api/contacts?search=smith${index}`));
-    // Opens the connections.
-    await Promise.all(searches());
-    const running = async (): Promise<number | null> => (await direct.query(WAITING_FOR_A_LOCK)).rowCount;
+  const searches = (count = 30) =>
+    Array.from({ length: count }, (_, index) => service.api.get(`/api/contacts?search=smith${index}`));
+  const running = async (): Promise<number | null> => (await direct.query(WAITING_FOR_A_LOCK)).rowCount;
+  /** Until few are let run at once. */
+  async function keepBusy(): Promise<void> {
     busy = setInterval(() => {
       for (const end = performance.now() + 50; performance.now() < end;);
     }, 20);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await sleep(1_500);
+  }
+
+  test('runs fewer requests at once, and refuses none for it', async () => {
+    // Opens the connections.
+    await Promise.all(searches());
+    await keepBusy();
     await direct.query('BEGIN; LOCK TABLE contact_search');
     const settled = Promise.all(searches());
     await waitUntil(async () => (await running()) === 4);
@@ -171,6 +177,35 @@ describe('a process that is kept from its work', () => {
     await waitUntil(async () => (await running()) === 30);
     await direct.query('COMMIT');
     expect(new Set((await settled).map(({ status }) => status))).toEqual(new Set([200]));
+  });
+
+  test('counts those that wait, until their clients have gone', async () => {
+    const key = (await service.api.post('/api/keys', { name: 'gone', scopes: ['contacts:read'] })).body.data
+      .key;
+    const controller = new AbortController();
+    const options = { headers: { 'x-sm-key': key }, signal: controller.signal };
+    await keepBusy();
+    await direct.query('BEGIN; LOCK TABLE contact_search');
+    const leaving = Array.from({ length: 60 }, (_, index) =>
+      fetch(`${service.url}/api/contacts?search=jones${index}`, options).catch(() => undefined),
+    );
+    await waitUntil(async () => (await running()) === 4);
+    const statuses: number[] = [];
+    const note = (requests: Promise<{ status: number }>[]) =>
+      requests.map((request) => request.then(({ status }) => statuses.push(status)));
+    const before = note(searches(10));
+    await waitUntil(async () => statuses.length === 6);
+    clearInterval(busy);
+    controller.abort();
+    await Promise.all(leaving);
+    await waitUntil(async () => (await service.api.get('/api/contacts?limit=1')).status === 200);
+    const after = note(searches(70));
+    await waitUntil(async () => statuses.length === 16);
+    await sleep(300);
+    expect(statuses).toEqual(Array<number>(16).fill(503));
+    await direct.query('COMMIT');
+    await Promise.all([...before, ...after]);
+    expect(statuses.slice(16)).toEqual(Array<number>(64).fill(200));
   });
 });
 
@@ -225,6 +260,22 @@ describe('too many requests at once', () => {
     expect((await Promise.all(busy)).map(({ status }) => status)).toEqual(busy.map(() => 200));
     expect((await service.api.get(path)).status).toBe(200);
     expect(await service.sql(`SELECT FROM contact WHERE email = 'overload@acme.com'`)).toEqual([]);
+  });
+
+  test('and what is wrong with a later request on the same connection is no answer to one that runs', async () => {
+    await direct.query('BEGIN; LOCK TABLE contact_search');
+    const { key } = (await service.api.post('/api/keys', { name: 'raw', scopes: ['contacts:read'] })).body
+      .data;
+    const socket = open(service.url);
+    let heard = '';
+    socket.on('data', (chunk: Buffer) => (heard += chunk.toString()));
+    const closed = once(socket, 'close');
+    socket.write(`GET /api/contacts?search=later HTTP/1.1\r\n${HOST}X-SM-Key: ${key}\r\n\r\n`);
+    await waitUntil(async () => (await direct.query(WAITING_FOR_A_LOCK)).rowCount === 1);
+    socket.write('neither this nor that\r\n\r\n');
+    await closed;
+    await direct.query('COMMIT');
+    expect(heard).toBe('');
   });
 
   test('do not include those whose client has gone', async () => {
