@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { envSchema, loadEnv } from '../src/config/env.js';
+import { DATABASE_WITHIN } from '../src/health/readiness.js';
 
 const ROOT = new URL('../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8');
@@ -15,6 +16,9 @@ interface Manifest {
   metadata: { name?: string; generateName?: string };
   data: Record<string, string>;
   spec: {
+    replicas: number;
+    strategy: object;
+    maxUnavailable: number;
     selector: Record<string, unknown> & { matchLabels?: Labels };
     ports: { targetPort: string }[];
     template: { metadata: { labels: Labels }; spec: PodSpec };
@@ -177,6 +181,17 @@ test('probes ask routes that there are, for anybody', () => {
   }
   expect(livenessProbe.httpGet.path).toBe('/health/live');
   expect(readinessProbe.httpGet.path).toBe('/health/ready');
+});
+
+test('a database that is slow to answer makes no process unready before it is asked again', () => {
+  expect(service.readinessProbe.timeoutSeconds * 1_000).toBeGreaterThan(DATABASE_WITHIN);
+});
+
+test('one process goes at a time, and only when another has come where that can be arranged', () => {
+  const { replicas, strategy } = only('Deployment').spec;
+  expect(strategy).toEqual({ type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
+  expect(only('PodDisruptionBudget').spec.maxUnavailable).toBe(1);
+  expect(replicas).toBeGreaterThan(1);
 });
 
 test('nothing is killed while it starts, and nothing while it drains', () => {

@@ -6,7 +6,7 @@ import type { Env } from '../config/env.js';
 import { SchemaProbe } from '../database/schema-probe.js';
 
 /** Until a database that says nothing counts as gone, in ms; a balancer should wait a little longer. */
-const DATABASE_WITHIN = 2_000;
+export const DATABASE_WITHIN = 2_000;
 
 @Injectable()
 export class Readiness implements OnApplicationShutdown {
