@@ -109,6 +109,14 @@ describe('what may have been committed is a 503 and not done again:', () => {
     expect(await countOf(`email = 'once@acme.com'`)).toBe(1);
   });
 
+  test('one whose session is ended after the COMMIT, as others are before it', async () => {
+    line.loseNext('end-answer', 'COMMIT');
+    // Nothing of it is unique: done again it would be two.
+    const key = { name: 'once', scopes: ['contacts:read'] };
+    expect((await service.api.post('/api/keys', key)).status).toBe(503);
+    expect((await direct.query(`SELECT FROM api_key WHERE name = 'once'`)).rowCount).toBe(1);
+  });
+
   test('a single statement', async () => {
     const company = await createCompany(service.api);
     line.loseNext('lose-answer', 'Only Once');

@@ -2,12 +2,12 @@
 // what it opens.
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 
-/** Decides about what the service sends: pass it on, lose it, or lose the answer to it. */
-type Watch = (sent: string) => 'pass' | 'lose' | 'lose-answer' | Promise<'pass'>;
+/** Decides about what the service sends: pass it on, lose it, or lose the answer to it, or answer otherwise. */
+type Watch = (sent: string) => 'pass' | 'lose' | 'lose-answer' | 'end-answer' | Promise<'pass'>;
 
 /** ReadyForQuery, and an ErrorResponse as an administrator's end of the session brings it. */
 const READY = Buffer.from('Z\0\0\0\x05I');
-const FIELDS = 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0\0';
+const FIELDS = 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0RProcessInterrupts\0\0';
 const ENDED = Buffer.concat([Buffer.from([0x45, 0, 0, 0, FIELDS.length + 4]), Buffer.from(FIELDS)]);
 
 export class Line {
@@ -67,8 +67,11 @@ export class Line {
     this.target = target;
   }
 
-  /** Ends the connection on which `text` is sent next: before it arrives, or when its answer does. */
-  loseNext(what: 'lose' | 'lose-answer', text: string): void {
+  /**
+   * Ends the connection on which `text` is sent next: before it arrives, or when its answer does, with or without the
+   * words of an administrator's end.
+   */
+  loseNext(what: 'lose' | 'lose-answer' | 'end-answer', text: string): void {
     this.watch = (sent) => {
       if (!sent.includes(text)) return 'pass';
       this.watch = () => 'pass';
@@ -103,16 +106,19 @@ export class Line {
     this.hold(far);
     this.servers.add(far);
     let losesAnswer = false;
+    let endsAnswer = false;
     near.on('data', (chunk: Buffer) => {
       const decision = this.watch(chunk.toString('latin1'));
       if (decision === 'lose') far.destroy();
       losesAnswer ||= decision === 'lose-answer';
+      endsAnswer ||= decision === 'end-answer';
       if (typeof decision === 'string') far.write(chunk);
       else void decision.then(() => far.write(chunk));
     });
     far.on('data', (chunk: Buffer) => {
       const ends = this.state === 'ending' && chunk.subarray(-READY.length).equals(READY);
       if (losesAnswer) near.destroy();
+      else if (endsAnswer) near.end(ENDED);
       else near.write(ends ? Buffer.concat([chunk, ENDED]) : chunk);
     });
     near.on('close', () => far.destroy());
