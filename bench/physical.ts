@@ -22,7 +22,8 @@ interface Physical {
 /** Recorded per operation, each then a script of its own. */
 const RECORDED = 20;
 /** Not part of a request: what the service does meanwhile, and what only asks whether the connection lives. */
-const BESIDE = /^\s*(SELECT\s+contact_fold_changes|LISTEN|SELECT 1\b)|\bpgboss\.|\b(FROM|UPDATE) api_key\b/i;
+const BESIDE =
+  /^\s*(SELECT\s+contact_fold_changes|LISTEN|SELECT 1\b)|\bpgboss\.|\b(FROM|UPDATE) api_key\b|\bINTO rate_limit\b/i;
 
 export async function comparePhysical(physical: Physical, progress: Progress): Promise<void> {
   if (!isInstalled('pgbench')) throw new Error('pgbench is not installed: it comes with PostgreSQL.');

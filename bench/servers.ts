@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT, runBuilt } from './built.ts';
@@ -41,8 +42,12 @@ export const PATIENT: NodeJS.ProcessEnv = { DATABASE_POOL_WAIT_MS: '60000', DATA
 const READY_WITHIN_MS = 60_000;
 const STOPPED_WITHIN_MS = 15_000;
 
+/** Of node in the image. */
+const [, IMAGE_COMMAND = '[]'] =
+  /^CMD (\[.*\])$/m.exec(readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8')) ?? [];
+
 const PROGRAMS: Record<ServerName, string[]> = {
-  service: ['dist/main.js'],
+  service: (JSON.parse(IMAGE_COMMAND) as string[]).slice(1),
   'fastify-pg': ['--no-warnings', 'bench/baselines/fastify-pg/main.ts'],
   // Decorators are more than Node strips: they are compiled when they are loaded, and cost nothing afterwards.
   'nest-typeorm': [

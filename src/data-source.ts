@@ -48,8 +48,9 @@ export function dataSourceOptions(
         statement_timeout: timeout,
         // Of a process whose machine is gone the server hears nothing: its locks end with this.
         idle_in_transaction_session_timeout: timeout,
-        // Compiling a search takes longer than running it, and its estimated cost sets it off on a large table.
-        options: '-c jit=off',
+        // Compiling a search takes longer than running it, and its estimated cost sets it off on a large table. With the
+        // usual 4 MB of memory PostgreSQL forgets which of many documents matched, and compares all on their pages.
+        options: '-c jit=off -c work_mem=16MB',
       }),
       query_timeout: timeout && timeout + GRACE,
     },

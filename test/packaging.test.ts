@@ -49,6 +49,15 @@ test('the build context lets through what the Dockerfile copies', () => {
   for (const { source } of copied) expect(admitted).toContain(`!${source}`);
 });
 
+test('the image runs the service with the memory that npm start gives it', () => {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: { start: string };
+  };
+  const [, command = '[]'] = /^CMD (\[.*\])$/m.exec(IMAGE_STAGE) ?? [];
+  expect(scripts.start).toBe(`nest build && ${(JSON.parse(command) as string[]).join(' ')}`);
+  expect(command).toContain('--max-old-space-size=');
+});
+
 test.each([
   ['without a database', {}, 'DATABASE_URL: required in production'],
   [
