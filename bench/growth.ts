@@ -3,7 +3,14 @@ import pg from 'pg';
 import { findPostmaster } from './cpu.ts';
 import { prepareDatabase } from './data/database.ts';
 import { type Sample, measureOne, rotated, tidyUp } from './measure.ts';
-import { OPERATIONS, type OperationKey, type Request, isWrite } from './operations.ts';
+import {
+  OPERATIONS,
+  type Operation,
+  type OperationKey,
+  type Request,
+  isWrite,
+  requestsOf,
+} from './operations.ts';
 import type { Options } from './options.ts';
 import { type Progress, group } from './progress.ts';
 import { aligned, number } from './report.ts';
@@ -33,7 +40,7 @@ interface Grown {
 
 export async function measureGrowth({ serverUrl, options, undo }: Growth, progress: Progress): Promise<void> {
   const { growthSizes: sizes, rounds, seconds, warmUp } = options;
-  const operations = OPERATIONS.filter(({ key }) => options.operations.includes(key));
+  const operations = chosen(options);
   const all: Grown[] = [];
   for (const contacts of sizes) all.push(await grown({ serverUrl, options, undo }, contacts, progress));
 
@@ -63,6 +70,9 @@ export async function measureGrowth({ serverUrl, options, undo }: Growth, progre
   tell(results, options);
 }
 
+const chosen = (options: Options): Operation[] =>
+  OPERATIONS.filter(({ key }) => options.operations.includes(key));
+
 async function grown(
   { serverUrl, options, undo }: Growth,
   contacts: number,
@@ -77,7 +87,9 @@ async function grown(
   const server = await startServer('service', url, await createKey(url), PATIENT);
   undo.push(() => server.stop());
   const samples = await chooseSamples(client, contacts);
-  const requests = new Map(OPERATIONS.map(({ key, requests: make }) => [key, make(samples)]));
+  const requests = new Map(
+    chosen(options).map((operation) => [operation.key, requestsOf(operation, samples)]),
+  );
   return { contacts, client, postmaster: await findPostmaster(client), server, requests };
 }
 

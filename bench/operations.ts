@@ -131,4 +131,11 @@ export const OPERATIONS: readonly Operation[] = [
   },
 ];
 
+/** @throws Error where the contacts are so few that there is nothing to ask. */
+export function requestsOf({ key, requests: make }: Operation, samples: Samples): Request[] {
+  const requests = make(samples);
+  if (requests.length === 0) throw new Error(`So few contacts leave nothing to ask for operation ${key}.`);
+  return requests;
+}
+
 export const isWrite = ({ key }: Operation): boolean => key === 'g' || key === 'h';
