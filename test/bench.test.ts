@@ -179,7 +179,7 @@ test('overloads the service, which answers some and refuses the rest', async () 
 
 test.each([
   [['--opperations', 'a'], 'There is no option --opperations; did you mean --operations?'],
-  [['--operations', 'a,x'], 'there is no operation "x"; choose from a, b, c, d1, d2, e, f, g, h.'],
+  [['--operations', 'a,x'], 'there is no operation "x"; choose from a, b, b2, c, d1, d2, e, f, g, h.'],
   [['--growth', '1000,lots'], '--growth takes a whole number from 1000 to 30000000, not "lots".'],
   [['--contacts', 'many'], '--contacts takes a whole number from 1000 to 30000000, not "many".'],
 ])('refuses %j with a sentence that helps', async (options, sentence) => {
