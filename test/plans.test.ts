@@ -14,8 +14,7 @@ afterAll(() => plans.stop());
 
 /** Documents that hold the term: collected by its trigrams, and then sorted. */
 const MATCHES = 'sorted matches';
-const DOCUMENTS = 'contact_search_document_ix';
-const MEETINGS = 'contact_search_meeting_ix';
+const [DOCUMENTS, MEETINGS] = ['contact_search_document_ix', 'contact_search_meeting_ix'];
 
 function expectFewReads({ scanned, visits }: Run): void {
   expect(scanned).toEqual([]);
@@ -154,7 +153,7 @@ describe('contacts by a search, for the first time', () => {
     ['search=hmed zephyr', MATCHES, MEETINGS],
     ['search=ahmed z', MATCHES, MEETINGS],
     ['search=li müller', MATCHES, DOCUMENTS],
-    // With every tenth address: they differ in their numbers alone, and the last of their letters are these.
+    // With every tenth address: of the numbers in them it has the last digit alone.
     ['search=person2@example.org', MATCHES, `contact_pk + ${MEETINGS}`, { total: 10_000 }],
   ];
   test.each(rows)('%s: the page from %s, the total from %s', (...row) =>
