@@ -11,6 +11,8 @@ RUN npx nest build && npm prune --omit=dev
 
 FROM node:24-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 METRICS_HOST=0.0.0.0
+# Three times what is in use. Left to itself Node takes far more before it collects. Yours takes the place of this.
+ENV NODE_OPTIONS="--max-semi-space-size=16 --max-old-space-size=200"
 WORKDIR /app
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
@@ -21,5 +23,4 @@ EXPOSE 3000
 # Whether the process answers. A database that is away does not make it unhealthy: /health/ready tells that.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# What is in use is a third of that. Left to itself Node takes as much as the machine has before it collects.
-CMD ["node", "--max-semi-space-size=16", "--max-old-space-size=200", "dist/main.js"]
+CMD ["node", "dist/main.js"]

@@ -42,12 +42,12 @@ export const PATIENT: NodeJS.ProcessEnv = { DATABASE_POOL_WAIT_MS: '60000', DATA
 const READY_WITHIN_MS = 60_000;
 const STOPPED_WITHIN_MS = 15_000;
 
-/** Of node in the image. */
-const [, IMAGE_COMMAND = '[]'] =
-  /^CMD (\[.*\])$/m.exec(readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8')) ?? [];
+/** Those of node in the image. */
+const [, NODE_OPTIONS = ''] =
+  /^ENV NODE_OPTIONS="(.*)"$/m.exec(readFileSync(new URL('../Dockerfile', import.meta.url), 'utf8')) ?? [];
 
 const PROGRAMS: Record<ServerName, string[]> = {
-  service: (JSON.parse(IMAGE_COMMAND) as string[]).slice(1),
+  service: [...NODE_OPTIONS.split(' '), 'dist/main.js'],
   'fastify-pg': ['--no-warnings', 'bench/baselines/fastify-pg/main.ts'],
   // Decorators are more than Node strips: they are compiled when they are loaded, and cost nothing afterwards.
   'nest-typeorm': [

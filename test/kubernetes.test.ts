@@ -141,7 +141,7 @@ describe('the image', () => {
       expect(read('src/migrate.ts')).toMatch(new RegExp(`^\\s+${command} `, 'm'));
     // What is started where nothing else is said.
     expect(service.command).toBeUndefined();
-    expect(dockerfile).toMatch(/^CMD \["node", .*"dist\/main.js"\]$/m);
+    expect(dockerfile).toContain('CMD ["node", "dist/main.js"]');
   });
 
   test('listens where it is asked, on every interface', () => {

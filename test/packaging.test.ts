@@ -53,8 +53,9 @@ test('the image runs the service with the memory that npm start gives it', () =>
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     scripts: { start: string };
   };
-  expect(scripts.start).toBe(`nest build && ${command('CMD').join(' ')}`);
-  expect(scripts.start).toContain('--max-old-space-size=');
+  const [, options = ''] = /^ENV NODE_OPTIONS="(.*)"$/m.exec(IMAGE_STAGE) ?? [];
+  expect(options).toContain('--max-old-space-size=');
+  expect(scripts.start).toBe(`nest build && node ${options} ${command('CMD').slice(1).join(' ')}`);
 });
 
 test.each([
