@@ -60,7 +60,7 @@ export function answerBrokenHttp(
     _httpMessage?: { headersSent: boolean; req: { complete: boolean } };
   };
   // What is wrong with a later request would be taken for a part of the answer to this one, or for all of it.
-  const isBusy = answer !== undefined && answer !== null && (answer.headersSent || answer.req.complete);
+  const isBusy = answer?.headersSent || answer?.req.complete;
   if (!socket.writable || isBusy || error.code === 'ECONNRESET') return void socket.destroy();
   const code = isLongUrl(error, socket, env) ? 'url_too_long' : CODES[error.code ?? ''];
   const fault = new ApiError(code ?? 'malformed_request');
