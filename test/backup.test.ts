@@ -115,7 +115,7 @@ if (!tools)
     });
 
   /** What the restored service answers a key. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- as Browser has it
+  // oxlint-disable-next-line typescript/no-explicit-any -- each test knows the shape of what it asked for
   async function get(path: string, by = key): Promise<{ status: number; data: any }> {
     const answer = await new Browser(service.url, '198.18.7.7').get(path, {
       headers: { 'x-sm-key': by, origin: '' },

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { loadEnv } from '../../src/config/env.js';
+import { RETRIES, installQueues } from '../../src/mail/install-queues.js';
 import { createTestDatabase } from '../support/database.js';
 import { runEntry } from '../support/process.js';
 import { PORTAL } from '../support/browser.js';
@@ -163,6 +164,14 @@ describe('when the SMTP server', () => {
     }
     for (const { email } of contacts) await portal.mail.mailTo(email);
   });
+});
+
+test('a queue from an earlier release is given the waits of this one', async () => {
+  const { service } = portal;
+  await service.sql('UPDATE pgboss.queue SET retry_limit = 5, retry_delay_max = NULL');
+  await installQueues(service.databaseUrl);
+  const [queue] = await service.sql('SELECT retry_limit, retry_delay_max FROM pgboss.queue');
+  expect(queue).toEqual({ retry_limit: RETRIES.retryLimit, retry_delay_max: RETRIES.retryDelayMax });
 });
 
 describe('without an SMTP server', () => {

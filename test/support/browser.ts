@@ -11,7 +11,7 @@ export interface Answer {
   headers: Headers;
   text: string;
   /** The body as JSON; null where it is none. */
-  body: any; // oxlint-disable-line typescript/no-explicit-any -- as supertest has it
+  body: any; // oxlint-disable-line typescript/no-explicit-any -- each test knows the shape of what it asked for
 }
 
 export interface Sent {
