@@ -111,7 +111,8 @@ describe('my sessions', () => {
     const { contact, browser } = await portal.signedIn();
     const phone = portal.browser('2001:db8::7');
     const { token } = await portal.link(contact.email);
-    await phone.post('/auth/magic-link/verify', { token }, { headers: { 'user-agent': 'Phone/1.0' } });
+    const headers = { 'user-agent': 'Phone/1.0' };
+    expect((await phone.post('/auth/magic-link/verify', { token }, { headers })).status).toBe(200);
     await portal.signedIn();
     const { body } = await browser.get('/auth/sessions');
     expect(body.data.items).toEqual([

@@ -84,11 +84,20 @@ export class MailServer {
   }
 
   /** The `count`-th mail to an address, as soon as it is there. */
-  async mailTo(address: string, count = 1): Promise<ReceivedMail> {
-    for (const end = Date.now() + 13_000; Date.now() < end; await sleep(20)) {
-      const mail = this.mailsTo(address)[count - 1];
-      if (mail) return mail;
-    }
-    throw new Error(`No mail number ${count} to ${address} has come.`);
+  mailTo(address: string, count = 1): Promise<ReceivedMail> {
+    return arrival(() => this.mailsTo(address)[count - 1], `mail number ${count} to ${address}`);
   }
+
+  /** The mail that carries this token, as soon as it is there. */
+  mailWith(token: string): Promise<ReceivedMail> {
+    return arrival(() => this.received.find((mail) => mail.token === token), 'mail with this token');
+  }
+}
+
+async function arrival(find: () => ReceivedMail | undefined, what: string): Promise<ReceivedMail> {
+  for (const end = Date.now() + 13_000; Date.now() < end; await sleep(20)) {
+    const mail = find();
+    if (mail) return mail;
+  }
+  throw new Error(`No ${what} has come.`);
 }
