@@ -1,8 +1,8 @@
-// 64 writers at once on one type and source: what the triggers cost that keep counts and search documents, and
-// whether a count is lost.
+// 64 writers at once on one type and source: what the triggers cost that keep counts and search documents, what counts
+// cost alone, and whether one is lost.
 import pg from 'pg';
 import { isInstalled } from './load.ts';
-import { tidyUp } from './measure.ts';
+import { rotated, tidyUp } from './measure.ts';
 import { INSERTED_DOMAIN } from './operations.ts';
 import type { Options } from './options.ts';
 import { pgbench } from './pgbench.ts';
@@ -29,6 +29,17 @@ const STATEMENTS = {
 type Write = keyof typeof STATEMENTS;
 const WRITES = Object.keys(STATEMENTS) as Write[];
 
+/** What the triggers keep meanwhile. */
+const KEPT = ['everything', 'counts', 'nothing'] as const;
+type Kept = (typeof KEPT)[number];
+
+interface Rate {
+  write: Write;
+  kept: Kept;
+  /** Statements per second. */
+  rate: number;
+}
+
 interface Writes {
   client: pg.Client;
   url: string;
@@ -45,23 +56,23 @@ export async function compareWrites(
   if (triggers.length === 0)
     throw new Error('This schema has no triggers that keep counts or search documents.');
   const service = await start('service'); // it folds the counts meanwhile, as it does in production
-  const rates: { write: Write; kept: boolean; rate: number }[] = [];
+  const rates: Rate[] = [];
   progress.begin(`${WRITERS} writers`);
   for (let round = 0; round < options.rounds; round += 1) {
-    for (const kept of round % 2 === 0 ? [true, false] : [false, true]) {
+    for (const kept of rotated(KEPT, round)) {
       await client.query('DROP SEQUENCE IF EXISTS bench.written; CREATE SEQUENCE bench.written');
-      await switched(client, triggers, kept);
+      await keep(client, triggers, kept);
       try {
         for (const write of WRITES) {
           const rate = await throughput(url, STATEMENTS[write], options.seconds);
           rates.push({ write, kept, rate });
-          progress.step(rates.length, 4 * options.rounds, `${write}, ${kept ? 'with' : 'without'} triggers`);
+          progress.step(rates.length, WRITES.length * KEPT.length * options.rounds, `${write}, ${kept} kept`);
         }
-        if (kept) await requireExact(client, service);
+        if (kept !== 'nothing') await requireExact(client, service);
         // Rows that came without the triggers have to go without them.
         await tidyUp(client);
       } finally {
-        await switched(client, triggers, true);
+        await keep(client, triggers, 'everything');
       }
     }
   }
@@ -80,9 +91,18 @@ async function keepingTriggers(client: pg.Client): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-async function switched(client: pg.Client, triggers: readonly string[], on: boolean): Promise<void> {
-  const changes = triggers.map((name) => `${on ? 'ENABLE' : 'DISABLE'} TRIGGER ${pg.escapeIdentifier(name)}`);
-  await client.query(`ALTER TABLE contact ${changes.join(', ')}`);
+async function keep(client: pg.Client, triggers: readonly string[], kept: Kept): Promise<void> {
+  const on = kept === 'nothing' ? 'DISABLE' : 'ENABLE';
+  const changes = triggers.map((name) => `${on} TRIGGER ${pg.escapeIdentifier(name)}`);
+  await client.query(`
+    ALTER TABLE contact ${changes.join(', ')};
+    DROP TRIGGER IF EXISTS bench_no_document ON contact_search`);
+  // Counts alone: each document is made and then thrown away, so that counts cost a little less than is measured.
+  if (kept === 'counts') {
+    await client.query(`
+      CREATE OR REPLACE FUNCTION bench.no_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+      CREATE TRIGGER bench_no_document BEFORE INSERT ON contact_search FOR EACH ROW EXECUTE FUNCTION bench.no_row()`);
+  }
 }
 
 /** Statements per second. */
@@ -135,22 +155,29 @@ async function requireExact(client: pg.Client, { url, headers }: Server): Promis
   }
 }
 
-function tell(rates: readonly { write: Write; kept: boolean; rate: number }[], { json }: Options): void {
-  const of = (write: Write, kept: boolean): number =>
+function tell(rates: readonly Rate[], { json }: Options): void {
+  const of = (write: Write, kept: Kept): number =>
     median(rates.filter((one) => one.write === write && one.kept === kept).map(({ rate }) => rate));
   const results = WRITES.map((write) => {
-    const [withTriggers, without] = [of(write, true), of(write, false)];
-    return { write, withTriggers, without, ratio: withTriggers / without, target: TARGET };
+    const [everything, counts, nothing] = KEPT.map((kept) => of(write, kept)) as [number, number, number];
+    const ratios = { everything: everything / nothing, counts: counts / nothing };
+    return { write, perSecond: { everything, counts, nothing }, ratios, target: TARGET };
   });
   if (json === '-') return void process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-  const rows = results.map(({ write, withTriggers, without, ratio }) => [
+  const judged = (ratio: number): string => `${ratio.toFixed(2)} ${ratio >= TARGET ? '✓' : '✗'}`;
+  const rows = results.map(({ write, perSecond, ratios }) => [
     write,
-    number(withTriggers),
-    number(without),
-    `${ratio.toFixed(2)} ${ratio >= TARGET ? '✓' : '✗'} (at least ${TARGET})`,
+    ...KEPT.map((kept) => number(perSecond[kept])),
+    judged(ratios.counts),
+    judged(ratios.everything),
   ]);
-  const headings = ['write', 'with triggers /s', 'without /s', 'ratio'];
+  const headings = [
+    'write',
+    ...KEPT.map((kept) => `${kept} kept /s`),
+    'counts / nothing',
+    'everything / nothing',
+  ];
   process.stdout.write(
-    `\n${aligned([headings, ...rows])}\n\nNo count is lost: totals agree with count(*).\n`,
+    `\n${aligned([headings, ...rows])}\n\nNo count is lost: totals agree with count(*). Both ratios are to be ${TARGET} at least.\n`,
   );
 }

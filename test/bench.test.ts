@@ -17,14 +17,17 @@ afterAll(dropDatabases);
 /** Whatever TEST_DATABASE_URL leads to may have one from a run that was interrupted. */
 async function dropDatabases(): Promise<void> {
   for (const contacts of [SMALLER, CONTACTS])
-    await onServer(`DROP DATABASE IF EXISTS contacts_bench_${contacts} WITH (FORCE)`);
+    await query(`DROP DATABASE IF EXISTS contacts_bench_${contacts} WITH (FORCE)`);
 }
 
-async function onServer(statement: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: process.env.TEST_SERVER_URL });
+/** @param contacts how many the bench's database is for; without it, the database that the tests' own URL leads to. */
+async function query<Row extends object>(statement: string, contacts?: number): Promise<Row[]> {
+  const url = new URL(process.env.TEST_SERVER_URL ?? '');
+  if (contacts) url.pathname = `/contacts_bench_${contacts}`;
+  const client = new pg.Client({ connectionString: url.href });
   await client.connect();
   try {
-    return (await client.query<object>(statement)).rows;
+    return (await client.query<Row>(statement)).rows;
   } finally {
     await client.end();
   }
@@ -124,6 +127,24 @@ test('tells what becomes of an operation as contacts grow', async () => {
   expect([await countContacts(SMALLER), await countContacts()]).toEqual([SMALLER, CONTACTS]);
 }, 120_000);
 
+test('tells what a write pays for counts and documents, and keeps both afterwards', async () => {
+  const size = ['--contacts', String(CONTACTS), '--rounds', '1', '--seconds', '1'];
+  const args = ['run', '--silent', 'bench', '--', '--writes', '--json', '-', ...size];
+  const { code, stdout, stderr } = await run('npm', args);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('64 writers: done') });
+
+  const results = JSON.parse(stdout) as { write: string; perSecond: Record<string, number> }[];
+  expect(results.map(({ write }) => write)).toEqual(['insert', 'patch']);
+  for (const { perSecond } of results) {
+    expect(Object.keys(perSecond)).toEqual(['everything', 'counts', 'nothing']);
+    expect(Math.min(...Object.values(perSecond))).toBeGreaterThan(0);
+  }
+  expect(await countContacts()).toBe(CONTACTS);
+  const left = `SELECT tgrelid::regclass::text AS table, tgname FROM pg_trigger
+    WHERE tgname LIKE 'bench%' OR (tgrelid = 'contact'::regclass AND tgenabled = 'D')`;
+  expect(await query(left, CONTACTS)).toEqual([]);
+}, 120_000);
+
 test('migrates a table in use, goes on after the run was killed, and undoes it all', async () => {
   // More than one batch before the third at which the first run is killed.
   const size = ['--contacts', '20000', '--seconds', '1'];
@@ -157,9 +178,7 @@ test('migrates a table in use, goes on after the run was killed, and undoes it a
   expect(results.fill.rows).toBeGreaterThan(19_000);
   for (const kind of ['read', 'write']) expect(results.during[kind].count).toBeGreaterThan(0);
   expect(stderr).toContain('Undone 1764100000000-log-contact-changes');
-  expect(await onServer(`SELECT FROM pg_database WHERE datname = 'contacts_bench_migration_20000'`)).toEqual(
-    [],
-  );
+  expect(await query(`SELECT FROM pg_database WHERE datname = 'contacts_bench_migration_20000'`)).toEqual([]);
 }, 120_000);
 
 test('overloads the service, which answers some and refuses the rest', async () => {
@@ -188,12 +207,7 @@ test.each([
 });
 
 async function countContacts(contacts = CONTACTS): Promise<number | undefined> {
-  const url = Object.assign(new URL(process.env.TEST_SERVER_URL ?? ''), {
-    pathname: `/contacts_bench_${contacts}`,
-  });
-  const client = new pg.Client({ connectionString: url.href });
-  await client.connect();
-  const { rows } = await client.query<{ count: number }>('SELECT count(*)::integer AS count FROM contact');
-  await client.end();
-  return rows[0]?.count;
+  const count = 'SELECT count(*)::integer AS count FROM contact';
+  const [row] = await query<{ count: number }>(count, contacts);
+  return row?.count;
 }
