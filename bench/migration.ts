@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { type Running, loadMigrator, runBuilt, startBuilt } from './built.ts';
-import { administer } from './data/database.ts';
+import { administer } from './data/administer.ts';
 import { generate } from './data/generate.ts';
 import { type Usage, use } from './in-use.ts';
 import { type Course, tellMigration } from './migration-report.ts';

@@ -104,6 +104,21 @@ test('tells what tables and indexes take on disk', async () => {
   expect(sizes.filter(({ index }) => index?.startsWith('bench_'))).toEqual([]);
 }, 120_000);
 
+test('measures no schema that somebody has changed', async () => {
+  const alter = (change: string) =>
+    query(`ALTER TABLE contact ${change} TRIGGER contact_log_insert`, CONTACTS);
+  const args = ['--no-warnings', 'bench/run.ts', '--sizes', '--contacts', String(CONTACTS)];
+  await alter('DISABLE');
+  try {
+    const { code, stderr } = await run(process.execPath, args);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('--fresh makes it anew') });
+    expect(stderr).toMatch(/is there: .* TRIGGER contact_log_insert .*\(disabled\)/);
+    expect(stderr).toMatch(/is wanted: .* TRIGGER contact_log_insert .*\(enabled\)/);
+  } finally {
+    await alter('ENABLE');
+  }
+}, 60_000);
+
 test('tells what becomes of an operation as contacts grow', async () => {
   // Given backwards: from the smallest on they come by themselves.
   const size = ['--growth', `${CONTACTS},${SMALLER}`, '--rounds', '1', '--seconds', '1', '--warm-up', '0'];

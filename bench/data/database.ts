@@ -1,8 +1,9 @@
 // The bench's own database on a server: made, filled and recorded, or found as an earlier run left it.
-import pg from 'pg';
 import { loadMigrator, runBuilt } from '../built.ts';
 import { type Progress, group } from '../progress.ts';
+import { administer } from './administer.ts';
 import { generate } from './generate.ts';
+import { requireMigratedSchema } from './schema.ts';
 
 /** Raised whenever what is generated changes, so that earlier databases are made anew. */
 const GENERATOR_VERSION = 2;
@@ -15,7 +16,10 @@ interface Wanted {
   fresh: boolean;
 }
 
-/** The URL of a database with exactly these contacts, which is generated if it has to be. */
+/**
+ * The URL of a database with exactly these contacts, which is generated if it has to be.
+ * @throws Error when somebody has changed the schema of the one that is there.
+ */
 export async function prepareDatabase(
   { serverUrl, contacts, fresh }: Wanted,
   progress: Progress,
@@ -24,6 +28,7 @@ export async function prepareDatabase(
   const url = Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href;
   const stale = fresh ? 'it was asked for' : await reasonToGenerate(serverUrl, { name, url, contacts });
   if (stale === null) {
+    await requireMigratedSchema(serverUrl, url);
     progress.note(`database ${name}: as an earlier run generated it`);
     return url;
   }
@@ -61,16 +66,4 @@ async function reasonToGenerate(
   return row.version === GENERATOR_VERSION && row.contacts === contacts
     ? null
     : 'the generator has changed since';
-}
-
-export async function administer(url: string, statements: readonly string[]): Promise<pg.QueryResult[]> {
-  const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
-  await client.connect();
-  try {
-    const results: pg.QueryResult[] = [];
-    for (const statement of statements) results.push(await client.query(statement));
-    return results;
-  } finally {
-    await client.end();
-  }
 }
