@@ -3,6 +3,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { tokenOf } from '../common/consistency-token.js';
+import { toApiError } from '../common/error.filter.js';
 import { ApiError } from '../common/errors.js';
 import { authenticationFailed } from '../common/signals.js';
 import { ACCESS, type RouteAccess } from './access.decorator.js';
@@ -77,12 +78,14 @@ function requireAccess(access: RouteAccess, caller: Caller): void {
 }
 
 /**
- * The caller a passport strategy finds behind a request; every failure is the same 401, only a dead database shows
- * through. This is the part of passport's middleware that we use: the rest, for Express, costs more than the strategy.
+ * The caller a passport strategy finds behind a request; every failure is the same 401, only a dead or busy database
+ * shows through. This is the part of passport's middleware that we use: the rest, for Express, costs more than the strategy.
  */
 function authenticate(strategy: Strategy, request: FastifyRequest): Promise<Caller> {
   return new Promise((resolve, reject) => {
-    const refuse = (): void => {
+    const refuse = (why?: unknown): void => {
+      // Passport-jwt takes whatever kept it from a key for a fault of the token.
+      if (why instanceof Error && toApiError(why).status === 503) return reject(why);
       authenticationFailed.tell({ credential: credentialOf(request) });
       reject(new ApiError('unauthenticated'));
     };
