@@ -33,9 +33,9 @@ export class ContactsService {
     return this.contacts.list(caller, query);
   }
 
-  /** The contact, or null when there is none for the caller. */
-  async find(caller: Caller, id: string): Promise<ContactDetail | null> {
-    const contact = await this.contacts.findById(caller, id);
+  /** The contact, or null when there is none for the caller; `db` reads it in a transaction. */
+  async find(caller: Caller, id: string, db?: Queryable): Promise<ContactDetail | null> {
+    const contact = await this.contacts.findById(caller, id, { db });
     return contact && (JSON.parse(contact.detail.text) as ContactDetail);
   }
 

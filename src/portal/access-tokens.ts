@@ -6,6 +6,9 @@ import type { ContactDetail } from '../contacts/contact.dto.js';
 import { PortalSettings } from './portal-settings.js';
 import { SigningKeysService } from './signing-keys.service.js';
 
+/** Signs a token for a session of the contact. */
+export type IssueToken = (contact: ContactDetail, sessionId: string) => Promise<string>;
+
 @Injectable()
 export class AccessTokens {
   constructor(
@@ -13,10 +16,25 @@ export class AccessTokens {
     private readonly keys: SigningKeysService,
   ) {}
 
-  /** A signed token for a session of `contact`; it lives `settings.accessTokenSeconds`. */
-  async issue(contact: ContactDetail, sessionId: string): Promise<string> {
-    const { issuer, audience, accessTokenSeconds, sharedSecret } = this.settings;
-    const token = new SignJWT({
+  /**
+   * What signs tokens, which live `settings.accessTokenSeconds`. The key is read now: whoever signs in a transaction
+   * holds one connection, and must not wait for another.
+   */
+  async issuer(): Promise<IssueToken> {
+    const { sharedSecret } = this.settings;
+    if (sharedSecret) {
+      const secret = new TextEncoder().encode(sharedSecret);
+      return (contact, sessionId) =>
+        this.claims(contact, sessionId).setProtectedHeader({ alg: 'HS256', typ: 'JWT' }).sign(secret);
+    }
+    const { kid, key } = await this.keys.signer();
+    return (contact, sessionId) =>
+      this.claims(contact, sessionId).setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid }).sign(key);
+  }
+
+  private claims(contact: ContactDetail, sessionId: string): SignJWT {
+    const { issuer, audience, accessTokenSeconds } = this.settings;
+    return new SignJWT({
       id: contact.id,
       email: contact.email,
       name: contact.full_name,
@@ -32,12 +50,5 @@ export class AccessTokens {
       .setJti(nanoid())
       .setIssuedAt()
       .setExpirationTime(`${accessTokenSeconds}s`);
-    if (sharedSecret) {
-      return token
-        .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
-        .sign(new TextEncoder().encode(sharedSecret));
-    }
-    const { kid, key } = await this.keys.signer();
-    return token.setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid }).sign(key);
   }
 }

@@ -1,8 +1,6 @@
 // All SQL on linked identities.
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 import type { Queryable } from '../common/sql.js';
-import { transaction } from '../common/transaction.js';
 
 /** An account at the provider; `email` is canonical, or null when it is none we accept. */
 export interface Account {
@@ -19,28 +17,31 @@ export interface LinkedContact {
 
 @Injectable()
 export class GoogleIdentitiesRepository {
-  constructor(private readonly db: DataSource) {}
-
-  /** The contact linked to the account; else links the contact with portal access and this e-mail; else null. */
-  findOrLink(account: Account): Promise<LinkedContact | null> {
+  /**
+   * The contact linked to the account; else links the contact with portal access and this e-mail; else null. The contact
+   * is locked, so that a change of its address either waits and drops the link, or is seen here.
+   */
+  async findOrLink(db: Queryable, account: Account): Promise<LinkedContact | null> {
     const { issuer, subject, email } = account;
-    return transaction(this.db, async (db) => {
-      const linked = await findLinked(db, account);
-      if (linked || email === null) return linked;
-      // Locked, so that a change of the address either waits and drops the new link, or is seen here.
-      const [contact] = await db.query<{ id: string }[]>(
-        'SELECT id FROM contact WHERE email = $1 AND portal_access = 1 FOR SHARE',
-        [email],
-      );
-      if (!contact) return null;
-      await db.query(
-        `INSERT INTO portal_identity (issuer, subject, contact_id) VALUES ($1, $2, $3)
+    await db.query(
+      `SELECT FROM contact
+         WHERE id = (SELECT contact_id FROM portal_identity WHERE issuer = $1 AND subject = $2) FOR SHARE`,
+      [issuer, subject],
+    );
+    const linked = await findLinked(db, account);
+    if (linked || email === null) return linked;
+    const [contact] = await db.query<{ id: string }[]>(
+      'SELECT id FROM contact WHERE email = $1 AND portal_access = 1 FOR SHARE',
+      [email],
+    );
+    if (!contact) return null;
+    await db.query(
+      `INSERT INTO portal_identity (issuer, subject, contact_id) VALUES ($1, $2, $3)
          ON CONFLICT (issuer, subject) DO NOTHING`,
-        [issuer, subject, contact.id],
-      );
-      // A parallel sign-in of the account may have linked it first: what is stored counts.
-      return findLinked(db, account);
-    });
+      [issuer, subject, contact.id],
+    );
+    // A parallel sign-in of the account may have linked it first: what is stored counts.
+    return findLinked(db, account);
   }
 }
 

@@ -1,9 +1,9 @@
 // Signing in with Google: sends the visitor there, and opens a session for the contact Google confirms.
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.js';
-import { ApiError } from '../common/errors.js';
+import type { Queryable } from '../common/sql.js';
 import type { Attempt } from './google-attempts.js';
-import { GoogleIdentitiesRepository } from './google-identities.repository.js';
+import { type Account, GoogleIdentitiesRepository } from './google-identities.repository.js';
 import { GoogleProvider } from './google-provider.js';
 import { GoogleRefusal } from './google-refusal.js';
 import { type SignIn, SessionsService } from './sessions.service.js';
@@ -30,8 +30,11 @@ export class GoogleService {
   async signIn(query: URLSearchParams, attempt: Attempt | null, visitor: Visitor): Promise<SignIn> {
     try {
       if (!attempt) throw new GoogleRefusal('stale');
-      const contactId = await this.contactFor(query, attempt);
-      return { tokens: await this.open(contactId, visitor), redirect: attempt.redirect };
+      const account = await this.provider.identify(query, attempt);
+      return await this.sessions.signIn<never>('google', visitor, async (db) => ({
+        contactId: await this.contactFor(account, db),
+        redirect: attempt.redirect,
+      }));
     } catch (error) {
       if (error instanceof GoogleRefusal) {
         const details = { method: 'google', reason: error.reason };
@@ -41,21 +44,10 @@ export class GoogleService {
     }
   }
 
-  private async contactFor(query: URLSearchParams, attempt: Attempt): Promise<string> {
-    const account = await this.provider.identify(query, attempt);
-    const linked = await this.identities.findOrLink(account);
+  private async contactFor(account: Account, db: Queryable): Promise<string> {
+    const linked = await this.identities.findOrLink(db, account);
     if (!linked) throw new GoogleRefusal('no_contact');
     if (!linked.eligible) throw new GoogleRefusal('no_access', linked.contact_id);
     return linked.contact_id;
-  }
-
-  private async open(contactId: string, visitor: Visitor): Promise<SignIn['tokens']> {
-    try {
-      return await this.sessions.open(contactId, 'google', visitor);
-    } catch (error) {
-      // Withdrawn or deleted since we looked.
-      const gone = error instanceof ApiError && (error.status === 401 || error.status === 404);
-      throw gone ? new GoogleRefusal('no_access', contactId) : error;
-    }
   }
 }

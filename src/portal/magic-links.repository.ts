@@ -24,7 +24,7 @@ export interface NewMagicLink {
 }
 
 export interface OpenedLink {
-  contact_id: string;
+  contactId: string;
   redirect: string;
 }
 
@@ -122,33 +122,43 @@ export class MagicLinksRepository {
     return rows[0];
   }
 
-  /** Uses up the link with this token; null when it is not open. Of parallel calls one wins. */
-  async useByToken(tokenHash: Buffer): Promise<OpenedLink | null> {
-    const rows = await this.db.query<OpenedLink[]>(
+  /** Uses up the link with this token, and locks its contact; null when it is not open. Of parallel calls one wins. */
+  async useByToken(db: Queryable, tokenHash: Buffer): Promise<OpenedLink | null> {
+    await lockContact(db, 'token_hash = $1', tokenHash);
+    const rows = await db.query<OpenedLink[]>(
       `WITH used AS (
          UPDATE magic_link SET used_at = now() WHERE token_hash = $1 AND ${OPEN} RETURNING contact_id, redirect
-       ) SELECT * FROM used`,
+       ) SELECT contact_id AS "contactId", redirect FROM used`,
       [tokenHash],
     );
     return rows[0] ?? null;
   }
 
   /**
-   * Counts a try and, if the code is right, uses up the link, in one statement; null for anything but success.
+   * Counts a try and, if the code is right, uses up the link, with its contact locked; null for anything but success.
    * Tries are counted for unknown addresses, too: the work is the same.
    */
-  async useByCode(id: string, codeHash: Buffer): Promise<OpenedLink | null> {
-    const rows = await this.db.query<(OpenedLink & { right: boolean })[]>(
+  async useByCode(db: Queryable, id: string, codeHash: Buffer): Promise<OpenedLink | null> {
+    await lockContact(db, 'id = $1', id);
+    const rows = await db.query<(OpenedLink & { right: boolean })[]>(
       `WITH tried AS (
          UPDATE magic_link
          SET attempts = attempts + 1,
              used_at = CASE WHEN code_hash = $2 AND contact_id IS NOT NULL THEN now() END
          WHERE id = $1 AND attempts < ${CODE_TRIES} AND ${PENDING}
-         RETURNING contact_id, redirect, used_at IS NOT NULL AS right
-       ) SELECT * FROM tried`,
+         RETURNING contact_id, redirect, used_at
+       ) SELECT contact_id AS "contactId", redirect, used_at IS NOT NULL AS right FROM tried`,
       [id, codeHash],
     );
     const [tried] = rows;
-    return tried?.right ? tried : null;
+    return tried?.right ? { contactId: tried.contactId, redirect: tried.redirect } : null;
   }
+}
+
+/** Before the link, as whoever changes the contact does it: in another order, the two would wait for each other. */
+async function lockContact(db: Queryable, ofLink: string, value: string | Buffer): Promise<void> {
+  await db.query(
+    `SELECT FROM contact WHERE id = (SELECT contact_id FROM magic_link WHERE ${ofLink}) FOR SHARE`,
+    [value],
+  );
 }

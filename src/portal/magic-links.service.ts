@@ -6,14 +6,15 @@ import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
 import { Secrets, hashToken } from '../common/secrets.js';
 import { limitHit, signInEnded } from '../common/signals.js';
+import type { Queryable } from '../common/sql.js';
 import { Jobs } from '../mail/jobs.js';
 import { Mailer } from '../mail/mailer.js';
 import type { RequestMagicLinkDto, VerifyMagicLinkDto } from './magic-link.dto.js';
 import { LINK_MAIL, codeOf, tokenOf } from './magic-link-mail.js';
-import { MagicLinksRepository, type OpenedLink, type RecentRequests } from './magic-links.repository.js';
+import { MagicLinksRepository, type RecentRequests } from './magic-links.repository.js';
 import { PortalSettings } from './portal-settings.js';
 import { allowedRedirect } from './redirects.js';
-import { SessionsService, type SignIn } from './sessions.service.js';
+import { type Proved, SessionsService, type SignIn } from './sessions.service.js';
 import type { Visitor } from './visitor.js';
 
 /** Requests allowed, the same whether anybody has the address or not. */
@@ -72,22 +73,18 @@ export class MagicLinksService {
 
   /** @throws ApiError 400 unless exactly one proof is given, 401 for one that does not hold. */
   async verify(proof: VerifyMagicLinkDto, visitor: Visitor): Promise<SignIn> {
-    const link = await this.use(proof);
-    if (!link) {
-      signInEnded.tell({ method: 'magic_link', refusal: 'bad_proof' });
-      await this.audit.record('sign_in_refused', { kind: 'visitor' }, visitor, { method: 'magic_link' });
-      throw new ApiError('sign_in_failed');
-    }
-    return {
-      tokens: await this.sessions.open(link.contact_id, 'magic_link', visitor),
-      redirect: link.redirect,
-    };
+    const signIn = await this.sessions.signIn('magic_link', visitor, this.userOf(proof));
+    if (signIn) return signIn;
+    signInEnded.tell({ method: 'magic_link', refusal: 'bad_proof' });
+    await this.audit.record('sign_in_refused', { kind: 'visitor' }, visitor, { method: 'magic_link' });
+    throw new ApiError('sign_in_failed');
   }
 
-  private use({ token, request_id, code }: VerifyMagicLinkDto): Promise<OpenedLink | null> {
-    if (token && !request_id && !code) return this.links.useByToken(hashToken(token));
+  /** What uses up the link of this proof. */
+  private userOf({ token, request_id, code }: VerifyMagicLinkDto): (db: Queryable) => Promise<Proved | null> {
+    if (token && !request_id && !code) return (db) => this.links.useByToken(db, hashToken(token));
     if (!token && request_id && code)
-      return this.links.useByCode(request_id, this.codeHash(request_id, code));
+      return (db) => this.links.useByCode(db, request_id, this.codeHash(request_id, code));
     throw new ApiError('invalid_request', { message: 'Send either token, or request_id with code.' });
   }
 

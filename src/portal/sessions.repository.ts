@@ -1,6 +1,7 @@
 // All SQL on sessions and their refresh tokens.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { Queryable } from '../common/sql.js';
 import { transaction } from '../common/transaction.js';
 import type { PortalSession, SignInMethod } from './portal-session.entity.js';
 
@@ -36,9 +37,14 @@ interface UsedToken {
 export class SessionsRepository {
   constructor(private readonly db: DataSource) {}
 
-  async insert(session: NewSession, refreshHash: Buffer): Promise<void> {
+  /** Runs `work` in one transaction, maybe several times: what it does besides asking `db` has to bear that. */
+  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T> {
+    return transaction(this.db, work);
+  }
+
+  async insert(db: Queryable, session: NewSession, refreshHash: Buffer): Promise<void> {
     const { id, contactId, method, clientAddress, userAgent } = session;
-    await this.db.query(
+    await db.query(
       `WITH opened AS (
          INSERT INTO portal_session (id, contact_id, method, client_address, user_agent, idle_until, expires_at)
          VALUES ($1, $2, $3, $4, $5, now() + ${IDLE}, now() + ${ABSOLUTE}) RETURNING id
@@ -48,38 +54,36 @@ export class SessionsRepository {
   }
 
   /**
-   * Spends a refresh token for its successor. The same token within the grace time gets the same successor;
+   * Spends a refresh token for its successor, in a transaction. The same token within the grace time gets the same successor;
    * after it, the token counts as stolen and its session ends.
    */
-  refresh(tokenHash: Buffer, successorHash: Buffer): Promise<RefreshOutcome> {
-    return transaction(this.db, async (db): Promise<RefreshOutcome> => {
-      // The row lock puts parallel refreshes in a line, so that one of them spends and the others repeat.
-      const [token] = await db.query<UsedToken[]>(
-        `SELECT t.session_id, ${ALIVE} AS alive, (t.used_at IS NULL OR t.used_at > now() - ${GRACE}) AS in_grace
+  async refresh(db: Queryable, tokenHash: Buffer, successorHash: Buffer): Promise<RefreshOutcome> {
+    // The row lock puts parallel refreshes in a line, so that one of them spends and the others repeat.
+    const [token] = await db.query<UsedToken[]>(
+      `SELECT t.session_id, ${ALIVE} AS alive, (t.used_at IS NULL OR t.used_at > now() - ${GRACE}) AS in_grace
          FROM refresh_token t JOIN portal_session s ON s.id = t.session_id
          WHERE t.token_hash = $1 FOR UPDATE OF t, s`,
-        [tokenHash],
-      );
-      if (!token?.alive) return { outcome: 'refused' };
-      if (!token.in_grace) {
-        const [session] = await db.query<PortalSession[]>(END_ONE, [token.session_id, 'refresh_reuse']);
-        return session ? { outcome: 'reused', session } : { outcome: 'refused' };
-      }
-      await db.query('UPDATE refresh_token SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL', [
-        tokenHash,
-      ]);
-      await db.query(
-        'INSERT INTO refresh_token (token_hash, session_id) VALUES ($1, $2) ON CONFLICT (token_hash) DO NOTHING',
-        [successorHash, token.session_id],
-      );
-      const [session] = await db.query<PortalSession[]>(
-        `WITH touched AS (
+      [tokenHash],
+    );
+    if (!token?.alive) return { outcome: 'refused' };
+    if (!token.in_grace) {
+      const [session] = await db.query<PortalSession[]>(END_ONE, [token.session_id, 'refresh_reuse']);
+      return session ? { outcome: 'reused', session } : { outcome: 'refused' };
+    }
+    await db.query('UPDATE refresh_token SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL', [
+      tokenHash,
+    ]);
+    await db.query(
+      'INSERT INTO refresh_token (token_hash, session_id) VALUES ($1, $2) ON CONFLICT (token_hash) DO NOTHING',
+      [successorHash, token.session_id],
+    );
+    const [session] = await db.query<PortalSession[]>(
+      `WITH touched AS (
            UPDATE portal_session SET last_used_at = now(), idle_until = now() + ${IDLE} WHERE id = $1 RETURNING *
          ) SELECT * FROM touched`,
-        [token.session_id],
-      );
-      return session ? { outcome: 'refreshed', session } : { outcome: 'refused' };
-    });
+      [token.session_id],
+    );
+    return session ? { outcome: 'refreshed', session } : { outcome: 'refused' };
   }
 
   /** The living sessions of a contact, the most recently used first. */
@@ -101,8 +105,13 @@ export class SessionsRepository {
   }
 
   /** Ends living sessions of a contact: one, all but one, or all. Answers their ids. */
-  async end(contactId: string, which: { only?: string; except?: string }, reason: string): Promise<string[]> {
-    const rows = await this.db.query<{ id: string }[]>(
+  async end(
+    db: Queryable,
+    contactId: string,
+    which: { only?: string; except?: string },
+    reason: string,
+  ): Promise<string[]> {
+    const rows = await db.query<{ id: string }[]>(
       `WITH ended AS (
          UPDATE portal_session s SET ended_at = now(), end_reason = $4
          WHERE s.contact_id = $1 AND s.ended_at IS NULL

@@ -7,9 +7,10 @@ import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
 import { Secrets, hashToken } from '../common/secrets.js';
 import { signInEnded } from '../common/signals.js';
+import type { Queryable } from '../common/sql.js';
 import type { ContactDetail } from '../contacts/contact.dto.js';
 import { ContactsService } from '../contacts/contacts.service.js';
-import { AccessTokens } from './access-tokens.js';
+import { AccessTokens, type IssueToken } from './access-tokens.js';
 import type { PortalSession, SignInMethod } from './portal-session.entity.js';
 import type { LogoutScope, SessionView, WhoAmI } from './session.dto.js';
 import { SessionsRepository } from './sessions.repository.js';
@@ -21,10 +22,15 @@ export interface Tokens {
   readonly refreshToken: string;
 }
 
-/** A sign-in that succeeded, and where it was to lead. */
-export interface SignIn {
-  readonly tokens: Tokens;
+/** Who has proved to be whom, and where that is to lead. */
+export interface Proved {
+  readonly contactId: string;
   readonly redirect: string;
+}
+
+/** A sign-in that succeeded. */
+export interface SignIn extends Proved {
+  readonly tokens: Tokens;
 }
 
 @Injectable()
@@ -37,31 +43,61 @@ export class SessionsService {
     private readonly audit: AuditLog,
   ) {}
 
-  /** Opens a session for a contact that has just proved who it is. @throws ApiError 401 without portal access. */
-  async open(contactId: string, method: SignInMethod, visitor: Visitor): Promise<Tokens> {
-    const contact = await this.eligible(contactId);
+  /**
+   * Opens a session for the contact that `prove` answers, in one transaction with it: a proof is spent if, and only if,
+   * its session is there. `prove` locks the contact, so that a change of its address or access waits, and ends the
+   * session, or has come first. It may run several times. Null, and committed all the same, where it answers null.
+   * @throws ApiError 401 without portal access.
+   */
+  async signIn<Nobody extends null>(
+    method: SignInMethod,
+    visitor: Visitor,
+    prove: (db: Queryable) => Promise<Proved | Nobody>,
+  ): Promise<SignIn | Nobody> {
+    const issue = await this.tokens.issuer();
+    const signIn = await this.sessions.transaction(async (db): Promise<SignIn | Nobody> => {
+      const proved = await prove(db);
+      if (proved === null) return proved;
+      return { ...proved, tokens: await this.open(db, issue, proved.contactId, method, visitor) };
+    });
+    if (signIn) signInEnded.tell({ method });
+    return signIn;
+  }
+
+  private async open(
+    db: Queryable,
+    issue: IssueToken,
+    contactId: string,
+    method: SignInMethod,
+    visitor: Visitor,
+  ): Promise<Tokens> {
+    const contact = await this.eligible(contactId, db);
     const id = `ses_${randomText(16)}`;
     const refreshToken = randomBytes(32).toString('base64url');
     const { address: clientAddress, userAgent } = visitor;
-    await this.sessions.insert({ id, contactId, method, clientAddress, userAgent }, hashToken(refreshToken));
-    await this.audit.record('sign_in', { kind: 'contact', id: contactId }, visitor, { method, session: id });
-    const accessToken = await this.tokens.issue(contact, id);
-    signInEnded.tell({ method });
-    return { accessToken, refreshToken };
+    const session = { id, contactId, method, clientAddress, userAgent };
+    await this.sessions.insert(db, session, hashToken(refreshToken));
+    const details = { method, session: id };
+    await this.audit.within(db).record('sign_in', { kind: 'contact', id: contactId }, visitor, details);
+    return { accessToken: await issue(contact, id), refreshToken };
   }
 
   /** @throws ApiError 401 for any token that is not the live one, or whose contact may no longer sign in. */
   async refresh(refreshToken: string, visitor: Visitor): Promise<Tokens> {
     // The successor follows from the token, so a retry gets the same one although only hashes are stored.
     const successor = this.secrets.derive('refresh-token', refreshToken).toString('base64url');
-    const result = await this.sessions.refresh(hashToken(refreshToken), hashToken(successor));
-    if (result.outcome === 'reused') {
+    const issue = await this.tokens.issuer();
+    const accessToken = await this.sessions.transaction(async (db) => {
+      const result = await this.sessions.refresh(db, hashToken(refreshToken), hashToken(successor));
+      if (result.outcome === 'refused') return null;
       const { id, contact_id } = result.session;
-      await this.audit.record('refresh_reuse', { kind: 'visitor' }, visitor, { session: id }, contact_id);
-    }
-    if (result.outcome !== 'refreshed') throw new ApiError('unauthenticated');
-    const contact = await this.eligible(result.session.contact_id);
-    return { accessToken: await this.tokens.issue(contact, result.session.id), refreshToken: successor };
+      if (result.outcome === 'refreshed') return issue(await this.eligible(contact_id, db), id);
+      const audit = this.audit.within(db);
+      await audit.record('refresh_reuse', { kind: 'visitor' }, visitor, { session: id }, contact_id);
+      return null;
+    });
+    if (accessToken === null) throw new ApiError('unauthenticated');
+    return { accessToken, refreshToken: successor };
   }
 
   async whoAmI(caller: PortalCaller): Promise<WhoAmI> {
@@ -104,14 +140,18 @@ export class SessionsService {
     which: { only?: string; except?: string },
     visitor: Visitor,
   ): Promise<number> {
-    const ended = await this.sessions.end(contactId, which, 'signed_out');
-    for (const session of ended)
-      await this.audit.record('sign_out', { kind: 'contact', id: contactId }, visitor, { session });
-    return ended.length;
+    return this.sessions.transaction(async (db) => {
+      const ended = await this.sessions.end(db, contactId, which, 'signed_out');
+      for (const session of ended)
+        await this.audit
+          .within(db)
+          .record('sign_out', { kind: 'contact', id: contactId }, visitor, { session });
+      return ended.length;
+    });
   }
 
-  private async eligible(contactId: string): Promise<ContactDetail> {
-    const contact = await this.contacts.find(OPERATOR, contactId);
+  private async eligible(contactId: string, db?: Queryable): Promise<ContactDetail> {
+    const contact = await this.contacts.find(OPERATOR, contactId, db);
     if (contact?.portal_access !== 1) throw new ApiError('unauthenticated');
     return contact;
   }

@@ -1,6 +1,7 @@
 // All SQL on signing keys, but for the public halves that the guard reads.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { Queryable } from '../common/sql.js';
 import { transaction } from '../common/transaction.js';
 import type { SigningKey } from './signing-key.entity.js';
 
@@ -31,13 +32,18 @@ export class SigningKeysRepository {
     });
   }
 
-  /** The waiting key becomes the signing one, and `next` waits. */
-  async rotate(next: NewKey): Promise<void> {
-    await transaction(this.db, async (db) => {
+  /** The waiting key becomes the signing one, and `next` waits; `also` is done with it, or nothing is. */
+  async rotate(next: NewKey, also: (kid: string, db: Queryable) => Promise<void>): Promise<string> {
+    return transaction(this.db, async (db) => {
       await db.query(`LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE`);
       await db.query(`UPDATE signing_key SET status = 'retired' WHERE status = 'active'`);
-      await db.query(`UPDATE signing_key SET status = 'active' WHERE status = 'next'`);
+      const [active] = await db.query<{ kid: string }[]>(
+        `UPDATE signing_key SET status = 'active' WHERE status = 'next' RETURNING kid`,
+      );
+      if (!active) throw new Error('There is no signing key that waits.');
       await db.query(INSERT, values(next, 'next'));
+      await also(active.kid, db);
+      return active.kid;
     });
   }
 }

@@ -57,10 +57,9 @@ export class SigningKeysService {
   async rotate(): Promise<string> {
     // Under another secret than the service's, the new keys would be of no use to it.
     await this.signer();
-    await this.keys.rotate(await this.make());
-    const { kid } = await this.signer();
-    await this.audit.record('signing_key_rotated', { kind: 'operator' }, {}, { kid });
-    return kid;
+    return this.keys.rotate(await this.make(), (kid, db) =>
+      this.audit.within(db).record('signing_key_rotated', { kind: 'operator' }, {}, { kid }),
+    );
   }
 
   /** Every key without its private half, newest first. */

@@ -1,6 +1,7 @@
 // Signing in with Google: there, back, and who it is that arrives.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { DataSource } from 'typeorm';
+import { transaction } from '../../src/common/transaction.js';
 import { GoogleIdentitiesRepository } from '../../src/portal/google-identities.repository.js';
 import { waitUntil } from '../support/wait.js';
 import { parseCookie } from '../support/browser.js';
@@ -211,10 +212,13 @@ describe('At the same time', () => {
   test('one account is linked to one contact, even if its address changes in between', async () => {
     const people = [await sso.person(), await sso.person()];
     const identities = sso.service.app.get(GoogleIdentitiesRepository);
+    const source = sso.service.app.get(DataSource);
     const account = { issuer: 'https://issuer.test', subject: 'racing' };
     const answers = await Promise.all(
       Array.from({ length: 12 }, (_, turn) =>
-        identities.findOrLink({ ...account, email: String(people[turn % 2]?.account.email) }),
+        transaction(source, (db) =>
+          identities.findOrLink(db, { ...account, email: String(people[turn % 2]?.account.email) }),
+        ),
       ),
     );
     const linked = await sso.service.sql(`SELECT contact_id FROM portal_identity WHERE subject = 'racing'`);
