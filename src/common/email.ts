@@ -4,6 +4,8 @@ import validator from 'validator';
 
 /** RFC 5321: a path of 256 characters, less its angle brackets. */
 const MAX_LENGTH = 254;
+/** In what is sent, a character may be a letter with three marks. Node's IDNA takes time by the square of the length. */
+const MAX_SENT = 4 * MAX_LENGTH;
 /** Unquoted ASCII (the atext of RFC 5322): what every mail system takes, and no mail header can be broken with. */
 const LOCAL_PART = /^[\w.!#$%&'*+/=?^`{|}~-]+@/;
 
@@ -14,7 +16,7 @@ const LOCAL_PART = /^[\w.!#$%&'*+/=?^`{|}~-]+@/;
 export function canonicalEmail(address: string): string | null {
   const trimmed = address.trim();
   const at = trimmed.lastIndexOf('@');
-  if (at < 1) return null;
+  if (at < 1 || trimmed.length > MAX_SENT) return null;
   // The URL parser behind domainToASCII drops or maps characters that have no place in a domain: check before it.
   const host = trimmed.slice(at + 1);
   if (!/^[\p{L}\p{M}\p{N}.\-。]+$/u.test(host)) return null;

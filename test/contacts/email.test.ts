@@ -35,6 +35,8 @@ test.each([
 
 test.each([
   ['no at sign', 'jane'],
+  ['a domain of half a million marks', `jane@a${'\u0301'.repeat(250_000)}${'\u0316'.repeat(250_000)}.com`],
+  ['a domain of half a million labels', `jane@${'x.'.repeat(500_000)}com`],
   ['nothing', ''],
   ['blanks', '   '],
   ['no local part', '@acme.com'],
