@@ -104,12 +104,17 @@ export function HttpUrl(options: RuleOptions = {}): PropertyDecorator {
   );
 }
 
-/** Comma-separated words: trimmed, empties and repeats dropped, in the order given. */
+/** Longest single tag, in characters: what the filter takes, and what always fits into an index entry. */
+const MAX_TAG = 200;
+
+/** Comma-separated words of at most 200 characters: trimmed, empties and repeats dropped, in the order given. */
 export function Tags(options: RuleOptions = {}): PropertyDecorator {
   const max = 2000;
   const check = (value: unknown): RuleFault | undefined => {
     if (typeof value !== 'string') return wrongType('a string of comma-separated words');
     if ([...value].length > max) return tooLong(max);
+    if (value.split(',').some((word) => [...word.trim()].length > MAX_TAG))
+      return { code: 'too_long', message: `must be of words of at most ${MAX_TAG} characters` };
     return CONTROL_OR_BREAK.test(value) ? badFormat('free of control characters') : undefined;
   };
   const convert = (value: unknown): unknown => (typeof value === 'string' ? tidyTags(value) : value);
