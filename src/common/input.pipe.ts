@@ -21,8 +21,8 @@ export class InputPipe implements PipeTransform {
 export interface InputRules<T> {
   /** Names of the DTO that do not exist for this caller. */
   without?: readonly string[];
-  /** Faults beyond those of single values; what is at fault already is absent from `dto`. */
-  judge?: (dto: Partial<T>) => Fault[];
+  /** Faults beyond those of single values; what is among the `faults` found already is absent from `dto`. */
+  judge?: (dto: Partial<T>, faults: readonly Fault[]) => Fault[];
 }
 
 /**
@@ -54,7 +54,7 @@ export function parseInput<T extends object>(
     const wrong = flagged.has(name) ? undefined : fault(fields[name]);
     if (wrong) faults.push({ field: name, code: wrong.code, message: `${name} ${wrong.message}.` });
   }
-  faults.push(...judge(soundPart(dto, faults)));
+  faults.push(...judge(soundPart(dto, faults), faults));
   if (faults.length > 0) throw ApiError.invalid(faults);
   return dto;
 }
@@ -73,10 +73,17 @@ export function unknownName(name: string, known: readonly string[], kind: 'body'
   return { field: name.slice(0, 100), code: `unknown_${what}`, message };
 }
 
+/** So many are named each by itself: finding what was meant, and saying so, costs more than sending a name. */
+const NAMED = 100;
+
 function unknownNames(known: readonly string[], value: object, kind: 'body' | 'query'): Fault[] {
-  return Object.keys(value)
-    .filter((name) => !known.includes(name))
-    .map((name) => unknownName(name, known, kind));
+  const names = Object.keys(value).filter((name) => !known.includes(name));
+  const faults = names.slice(0, NAMED).map((name) => unknownName(name, known, kind));
+  const further = names.length - faults.length;
+  if (further === 0) return faults;
+  const what = kind === 'body' ? 'field' : 'parameter';
+  const message = `There are ${further} further names of which there is no ${what}.`;
+  return [...faults, { field: kind, code: `unknown_${what}`, message }];
 }
 
 function repeatedParameters(value: object, kind: 'body' | 'query'): Fault[] {

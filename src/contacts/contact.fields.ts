@@ -1,9 +1,10 @@
 // Where each field of a contact comes from in SQL, and which of them a portal user may know about.
 import type { Caller } from '../auth/caller.js';
-import type { Fault } from '../common/errors.js';
+import { ApiError, type ErrorCode, type Fault } from '../common/errors.js';
+import type { InputRules } from '../common/input.pipe.js';
 import { type Params, isoTimestamp, jsonObject } from '../common/sql.js';
 import { nearest } from '../common/suggest.js';
-import { type ContactField, ITEM_FIELDS, PORTAL_FIELDS } from './contact.dto.js';
+import { type ContactField, type CreateContactDto, ITEM_FIELDS, PORTAL_FIELDS } from './contact.dto.js';
 
 /** Expression per field over `contact c LEFT JOIN company co`; the compiler insists that none is missing. */
 const EXPRESSIONS: Record<Exclude<ContactField, 'products'>, string> = {
@@ -51,6 +52,32 @@ export function bodyRules(caller: Caller): { without: readonly string[] } {
   const visible = visibleFields(caller);
   return { without: ALL_FIELDS.filter((field) => !visible.includes(field)) };
 }
+
+/**
+ * The same for a new contact, which may lack something as a whole. Alone, that is an error of its own, found when the
+ * contact is written; among other faults it is one of them.
+ */
+export function newContactRules(caller: Caller): InputRules<CreateContactDto> {
+  const judge = (dto: Partial<CreateContactDto>, faults: readonly Fault[]): Fault[] => {
+    if (faults.length === 0) return [];
+    const isGiven = (field: 'email' | 'company_id'): boolean =>
+      (dto[field] ?? null) !== null || faults.some((fault) => fault.field === field);
+    const isNobody = caller.kind === 'key' && !isGiven('email') && !isGiven('company_id');
+    return [
+      ...(isNobody ? [faultOf('email', 'email_or_company_required')] : []),
+      ...(dto.portal_access === 1 && !isGiven('email')
+        ? [faultOf('portal_access', 'portal_access_needs_email')]
+        : []),
+    ];
+  };
+  return { ...bodyRules(caller), judge };
+}
+
+const faultOf = (field: string, code: ErrorCode): Fault => ({
+  field,
+  code,
+  message: new ApiError(code).message,
+});
 
 /** The fields of a list item: those of the `fields` parameter that the caller sees, or the contract's eight. */
 export function chosenFields(text: string | undefined, caller: Caller): readonly ContactField[] {

@@ -29,7 +29,7 @@ import {
   PortalContact,
   UpdatedContact,
 } from './contact.dto.js';
-import { bodyRules } from './contact.fields.js';
+import { bodyRules, newContactRules } from './contact.fields.js';
 import { ContactQuery, queryRules } from './contact.query.js';
 import { ContactsService } from './contacts.service.js';
 
@@ -78,7 +78,7 @@ export class ContactsController {
   ])
   async create(
     @CurrentCaller() caller: Caller,
-    @BodyForCaller(CreateContactDto, bodyRules) dto: CreateContactDto,
+    @BodyForCaller(CreateContactDto, newContactRules) dto: CreateContactDto,
     @CurrentAttempt() attempt: Attempt,
   ): Promise<Ok<CreatedContact>> {
     return this.writes.once(attempt, async (db) => {

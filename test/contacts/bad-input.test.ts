@@ -124,6 +124,20 @@ describe.each(ROUTES)('%s %s', (method, path) => {
     );
   });
 
+  test('of fifty thousand unknown fields a hundred are named', async () => {
+    const names = Array.from({ length: 50_000 }, (_, place) => `x${place}`);
+    const response = await send(Object.fromEntries(names.map((name) => [name, 0])));
+    expect(response.status).toBe(400);
+    const { details } = response.body.error;
+    expect(details.length).toBeLessThan(110);
+    expect(details[99]).toMatchObject({ field: 'x99', code: 'unknown_field' });
+    expect(details[100]).toEqual({
+      field: 'body',
+      code: 'unknown_field',
+      message: 'There are 49900 further names of which there is no field.',
+    });
+  });
+
   test('every fault is listed at once', async () => {
     const response = await send({ notes: 5, source: null, product: 'Not A Slug', bogus: 1 });
     const { details, message } = response.body.error;

@@ -204,6 +204,23 @@ describe('a contact has an e-mail or a company', () => {
     },
   );
 
+  test('which is named among other faults, too', async () => {
+    const faultsOf = async (fields: object) => {
+      const { status, body } = await create({ title: 5, ...fields });
+      expect({ status, code: body.error.code }).toEqual({ status: 400, code: 'invalid_request' });
+      return (body.error.details as { field: string; code: string }[])
+        .map(({ field, code }) => `${field} ${code}`)
+        .filter((fault) => fault !== 'title wrong_type');
+    };
+    expect(await faultsOf({})).toEqual(['email email_or_company_required']);
+    expect(await faultsOf({ company_id: company, portal_access: 1 })).toEqual([
+      'portal_access portal_access_needs_email',
+    ]);
+    expect(await faultsOf({ email: 'jane' })).toEqual(['email bad_format']);
+    expect(await faultsOf({ email: 'jane@acme.test', portal_access: 1 })).toEqual([]);
+    expect(await faultsOf({ company_id: company })).toEqual([]);
+  });
+
   test('and a patch cannot take the last of them away', async () => {
     const mailOnly = await createContact(service.api);
     const refused = await patch(mailOnly, { email: null });
