@@ -1,5 +1,6 @@
 // The list's parameters: a new filter is a property of CompanyQuery and an entry of FILTERS, nothing else.
 import type { Caller } from '../auth/caller.js';
+import { eitherSigma } from '../common/final-sigma.js';
 import type { Order } from '../common/order.js';
 import { PageQuery } from '../common/page.js';
 import { OneOfParam, TextParam } from '../common/params.js';
@@ -43,12 +44,13 @@ export class CompanyQuery extends PageQuery {
 
 type FilterName = Exclude<keyof CompanyQuery, 'page' | 'limit' | 'sort'>;
 
-const FILTERS: Record<FilterName, (placeholder: string) => string> = {
+const FILTERS: Record<FilterName, (placeholder: string, given: string) => string> = {
   type: (value) => `c.company_type = ${value}`,
   product: (value) => `c.product = ${value}`,
   status: (value) => `c.status = ${value}`,
   source: (value) => `c.source = ${value}`,
-  search: (term) => `c.search_text LIKE search_pattern(${term})`,
+  search: (term, given) =>
+    eitherSigma(term, given, (expression) => `c.search_text LIKE search_pattern(${expression})`),
 };
 
 /**
@@ -62,7 +64,7 @@ export function queryRules(caller: Caller): { without: readonly (keyof CompanyQu
 /** The conditions of the filters in `query`. */
 export function filterConditions(query: CompanyQuery, params: Params): string[] {
   const names = (Object.keys(FILTERS) as FilterName[]).filter((name) => query[name] !== undefined);
-  return names.map((name) => FILTERS[name](params.add(query[name])));
+  return names.map((name) => FILTERS[name](params.add(query[name]), query[name] ?? ''));
 }
 
 /** The order `query` asks for; its rule has refused any other. */

@@ -100,3 +100,12 @@ test('a new name is found at once', async () => {
   expect((await list('search=temporary')).names).toEqual([]);
   await service.sql('DELETE FROM company WHERE id = $1', [id]);
 });
+
+test.each(['ΔΙΑΣ', 'διασ', 'διας', 'ΔΙΑΣ Α', 'ΕΣΤ', 'ΕΣ'])(
+  '%s is found in Greek, whatever its sigmas',
+  async (term) => {
+    const name = 'Διας Αγρος Εστια';
+    ids.set(name, ids.get(name) ?? (await createCompany(service.api, { name })));
+    expect((await list(`search=${encodeURIComponent(term)}`)).names).toEqual([name]);
+  },
+);
