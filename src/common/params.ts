@@ -37,9 +37,11 @@ export function FlagParam(options: RuleOptions & { default?: 0 | 1 } = {}): Prop
 /** Text as given, from 1 to `max` characters (code points). */
 export function TextParam({ max, ...options }: RuleOptions & { max: number }): PropertyDecorator {
   const check = (value: unknown): RuleFault | undefined => {
-    const length = [...String(value)].length;
+    // A form, and JSON in its place, may bring anything.
+    if (typeof value !== 'string') return fault('wrong_type', 'must be text');
+    const { length } = [...value];
     if (length < 1 || length > max) return fault('out_of_range', `must have from 1 to ${max} characters`);
-    const control = /[\u0000-\u001f\u007f]/.test(String(value));
+    const control = /[\u0000-\u001f\u007f]/.test(value);
     return control ? fault('bad_format', 'must be free of control characters') : undefined;
   };
   return rule({ check, schema: { type: 'string', minLength: 1, maxLength: max } }, options);
@@ -83,7 +85,7 @@ export function TimestampParam(options: RuleOptions = {}): PropertyDecorator {
 /** The place a walk has reached; empty starts one. `decodeCursor` judges the rest. */
 export function CursorParam(): PropertyDecorator {
   const description =
-    'Walks the whole list: start with an empty cursor, go on with next_cursor until it is null.';
+    'Walks the whole list: start with an empty cursor, go on with next_cursor until it is null. Nothing is skipped or repeated but what changes its place meanwhile, as an update does in the order of updated_at; newest first, nothing does.';
   const check = (value: unknown): RuleFault | undefined =>
     String(value).length > 4000 ? fault('too_long', 'is not one this service gave out') : undefined;
   return rule({ check, schema: { type: 'string', allowEmptyValue: true } as object }, { description });

@@ -191,6 +191,24 @@ describe('the page of a link', () => {
     expect((await confirm(token)).status).toBe(410);
   });
 
+  test.each([
+    ['a number', '{"token":5}'],
+    ['a list', '{"token":["a"]}'],
+    ['an object', '{"token":{}}'],
+    ['two of them in a form', 'token=a&token=b'],
+  ])('%s is no token', async (_what, body) => {
+    const type = body.startsWith('{') ? 'application/json' : 'application/x-www-form-urlencoded';
+    const response = await fetch(`${portal.service.url}/auth/magic-link/confirm`, {
+      method: 'POST',
+      headers: { origin: PUBLIC_URL, 'content-type': type },
+      body,
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      error: { code: 'invalid_request', details: [{ field: 'token', code: 'wrong_type' }] },
+    });
+  });
+
   test('a page of another site cannot send the form', async () => {
     const { email } = await portal.contact();
     const { token } = await portal.link(email);
