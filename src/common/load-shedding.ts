@@ -14,6 +14,7 @@ import { ConcurrencyLimit } from './concurrency-limit.js';
 import { ApiError, errorBody } from './errors.js';
 import type { Headers } from './security-headers.js';
 import { requestShed } from './signals.js';
+import { SlowReaders } from './slow-readers.js';
 
 /** Connections beyond the limit that are still listened to: to be told so, and for the balancer to ask for our health. */
 const RESERVE = 64;
@@ -26,7 +27,7 @@ const TELL_EVERY = 1_000;
 const OVERLOADED = new ApiError('overloaded');
 const [BEFORE_ID = '', AFTER_ID = ''] = JSON.stringify(errorBody(OVERLOADED, '\n')).split('\\n');
 
-type Settings = Pick<Env, 'HTTP_MAX_CONNECTIONS' | 'HTTP_MAX_REQUESTS'>;
+type Settings = Pick<Env, 'HTTP_MAX_CONNECTIONS' | 'HTTP_MAX_REQUESTS' | 'HTTP_RESPONSE_TIMEOUT_MS'>;
 
 /**
  * Asked before Fastify is: in an overload most requests are refused, and what Fastify and Nest do for each of them would
@@ -38,6 +39,7 @@ export class LoadShedding {
   private readonly headers: readonly string[];
   private readonly surplus = new WeakSet<Socket>();
   private readonly limit: ConcurrencyLimit;
+  private readonly slow: SlowReaders;
   /** What starts each request that waits, in the order they came. */
   private readonly waiting = new Set<() => void>();
   private connections = 0;
@@ -52,6 +54,7 @@ export class LoadShedding {
   ) {
     this.headers = Object.entries(headers).flat();
     this.limit = new ConcurrencyLimit(settings.HTTP_MAX_REQUESTS);
+    this.slow = new SlowReaders(settings.HTTP_RESPONSE_TIMEOUT_MS);
   }
 
   /** Fastify's server, with `handle` for what is accepted. */
@@ -71,8 +74,14 @@ export class LoadShedding {
       socket.once('close', () => (this.connections -= 1));
     });
     server
-      .once('listening', () => this.limit.watch(() => this.startNext()))
-      .once('close', () => this.limit.stop());
+      .once('listening', () => {
+        this.limit.watch(() => this.startNext());
+        this.slow.start();
+      })
+      .once('close', () => {
+        this.limit.stop();
+        this.slow.stop();
+      });
     return server;
   }
 
@@ -84,6 +93,7 @@ export class LoadShedding {
   private accept(response: ServerResponse, start: () => void): void {
     const run = (): void => {
       this.running += 1;
+      this.slow.watch(response);
       start();
     };
     // Emitted once, whether the answer was sent or its client has gone.

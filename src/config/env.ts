@@ -69,6 +69,8 @@ export const envSchema = z
     /** Milliseconds until a request's headers, and all of it, must have arrived. */
     HTTP_HEADERS_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(10_000),
     HTTP_REQUEST_TIMEOUT_MS: z.coerce.number().int().min(100).max(600_000).default(30_000),
+    /** Milliseconds that a client may take to read an answer. */
+    HTTP_RESPONSE_TIMEOUT_MS: z.coerce.number().int().min(100).max(3_600_000).default(60_000),
     /** The largest URL, the most headers, and the largest head of a request, in bytes. */
     HTTP_MAX_URL_BYTES: z.coerce.number().int().min(1_024).max(1_048_576).default(8_192),
     HTTP_MAX_HEADERS: z.coerce.number().int().min(20).max(1_000).default(100),

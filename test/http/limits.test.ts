@@ -1,7 +1,9 @@
 // Requests that are too large or too slow, and too many connections: each is refused, and nobody else notices.
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { TableHolder } from '../support/hold-table.js';
 import { type RawAnswer, dribble, open, sendRaw } from '../support/raw-request.js';
 import { TestService } from '../support/service.js';
 import { waitUntil } from '../support/wait.js';
@@ -90,6 +92,52 @@ describe('too slow', () => {
     }
     expect((await all).map(({ status }) => status)).toEqual(slow.map(() => 408));
     expect(answered).toBeGreaterThan(0);
+  });
+});
+
+describe('too slow to read its answer', () => {
+  let service: TestService;
+  beforeAll(async () => {
+    service = await TestService.start({
+      HTTP_RESPONSE_TIMEOUT_MS: '1000',
+      HTTP_MAX_REQUESTS: '1',
+    });
+  });
+  afterAll(() => service.stop());
+
+  const ask = async () => (await fetch(`${service.url}/.well-known/jwks.json`)).status;
+
+  const BUNDLE = `GET /docs/swagger-ui-bundle.js HTTP/1.1\r\n${HOST}\r\n`;
+
+  test.each([
+    ['nothing', () => {}],
+    ['a little now and then', (socket: Socket) => void socket.read(1_000)],
+  ])('is a client that reads %s: it is cut, and makes room for others', async (_what, read) => {
+    const socket = open(service.url);
+    socket.pause();
+    const end = once(socket, 'close');
+    // Until the system keeps no more for it, so that one answer is under way and stays so.
+    for (let refused = 0; refused < 20; await sleep(20)) {
+      if (refused === 0) socket.write(BUNDLE);
+      refused = (await ask()) === 503 ? refused + 1 : 0;
+    }
+    const reading = setInterval(() => read(socket), 50);
+    await waitUntil(async () => (await ask()) === 200);
+    clearInterval(reading);
+    socket.resume();
+    await end;
+  });
+
+  test('is none who reads in time, nor one whose answer takes its time to be made', async () => {
+    const whole = await fetch(`${service.url}/docs/swagger-ui-bundle.js`);
+    expect((await whole.arrayBuffer()).byteLength).toBeGreaterThan(1_000_000);
+    const holder = await TableHolder.of(service);
+    await holder.hold('contact');
+    const late = service.api.get('/api/contacts');
+    // Longer than a reader would be given.
+    await sleep(2_500);
+    await holder.end();
+    expect((await late).status).toBe(200);
   });
 });
 
