@@ -1,6 +1,8 @@
 // Reads that share two connections: what happens to the others when one is slow, ended, cut or outdated.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { poolOf } from '../src/common/impatient-pool.js';
 import { PreparedPool } from '../src/common/prepared-pool.js';
 import { Reads } from '../src/common/reads.js';
 import { createContact } from './support/factories.js';
@@ -13,7 +15,7 @@ let service: TestService;
 let direct: pg.Client;
 let path: string;
 beforeAll(async () => {
-  service = await TestService.start();
+  service = await TestService.start({ DATABASE_POOL_WAIT_MS: '30000' });
   direct = new pg.Client({ connectionString: service.databaseUrl });
   await direct.connect();
   path = `/api/contacts/${await createContact(service.api)}`;
@@ -54,6 +56,18 @@ test('any number of requests read by two connections, each answered with its own
   const answers = await Promise.all(paths.map((one) => service.api.get(one)));
   expect(answers.map(({ body }) => `/api/contacts/${body.data.id}`)).toEqual(paths);
   expect(await lanes()).toHaveLength(2);
+});
+
+test('whoever has to know that the server may have crashed hears it from these connections, too', async () => {
+  await openLanes();
+  let losses = 0;
+  poolOf(service.app.get(DataSource)).onLoss(() => (losses += 1));
+  // One that was left, and not lost, is none.
+  reads().leave();
+  await openLanes();
+  expect(losses).toBe(0);
+  await direct.query(`SELECT pg_terminate_backend(${(await lanes())[0]})`);
+  await waitUntil(() => Promise.resolve(losses === 1));
 });
 
 test('ending the connections under concurrent reads fails none of them', async () => {
@@ -126,7 +140,7 @@ describe('a database that stops answering', () => {
     const proxy = await SilentProxy.to(service.databaseUrl);
     const behind = await TestService.start({
       DATABASE_URL: proxy.through(service.databaseUrl),
-      DATABASE_TIMEOUT_MS: '300',
+      DATABASE_TIMEOUT_MS: '2000',
     });
     const own = `/api/contacts/${await createContact(behind.api)}`;
     expect((await behind.api.get(own)).status).toBe(200);
@@ -138,7 +152,7 @@ describe('a database that stops answering', () => {
   });
 
   test('because of a lock is a 503, and reads go on after it', async () => {
-    const locked = await TestService.start({ DATABASE_TIMEOUT_MS: '300' });
+    const locked = await TestService.start({ DATABASE_TIMEOUT_MS: '2000' });
     const holder = new pg.Client({ connectionString: locked.databaseUrl });
     await holder.connect();
     const own = `/api/contacts/${await createContact(locked.api)}`;

@@ -211,7 +211,8 @@ export class ImpatientPool extends ObservedPool {
     this.resize();
   }
 
-  private tellLoss(): void {
+  /** Also for whoever has lost a connection of its own to the same server. */
+  tellLoss(): void {
     for (const listener of this.lossListeners) listener();
   }
 }

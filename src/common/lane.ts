@@ -20,8 +20,14 @@ export class Lane {
   private failedAt = -Infinity;
   private isClosed = false;
 
-  /** @param options those of the pool: the same database, the same limits. */
-  constructor(private readonly options: DataSourceOptions) {}
+  /**
+   * @param options those of the pool: the same database, the same limits.
+   * @param onLoss called when the connection is lost, and not left.
+   */
+  constructor(
+    private readonly options: DataSourceOptions,
+    private readonly onLoss: () => void,
+  ) {}
 
   get isOpen(): boolean {
     return this.client !== undefined;
@@ -58,6 +64,12 @@ export class Lane {
     void client.end().catch(() => undefined);
   }
 
+  private lose(client: Client): void {
+    if (client !== this.client || this.isClosed) return;
+    this.leave();
+    this.onLoss();
+  }
+
   /** Leaves for good. */
   async close(): Promise<void> {
     this.isClosed = true;
@@ -68,8 +80,8 @@ export class Lane {
   private async connect(): Promise<void> {
     const client = new ObservedClient(clientOptions(this.options));
     // What is in flight hears of it by itself. Without a handler the error would end the process.
-    client.on('error', () => this.leave(client));
-    client.on('end', () => this.leave(client));
+    client.on('error', () => this.lose(client));
+    client.on('end', () => this.lose(client));
     try {
       await client.connect();
       this.client = client;

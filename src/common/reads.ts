@@ -5,6 +5,7 @@ import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
 import { closing } from './closing.js';
 import { ApiError } from './errors.js';
+import { poolOf } from './impatient-pool.js';
 import { Lane, failedWithItsLane } from './lane.js';
 import type { Queryable } from './sql.js';
 
@@ -28,7 +29,9 @@ export class Reads implements Queryable, OnApplicationShutdown {
   ) {
     // A pooler in transaction mode knows no prepared statements, and its connections are not ours to fill.
     const count = env.DATABASE_DIRECT_URL ? 0 : LANES;
-    this.lanes = Array.from({ length: count }, () => new Lane(pool.options));
+    // The server may have crashed, while the pool had no connection by which to notice.
+    const onLoss = (): void => poolOf(pool).tellLoss();
+    this.lanes = Array.from({ length: count }, () => new Lane(pool.options, onLoss));
   }
 
   /** Statements without an answer, by lane. */

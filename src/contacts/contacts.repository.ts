@@ -107,6 +107,8 @@ export class ContactsRepository {
     }
     const { page, total, also } = answer;
     if (total === null && way.total !== 'none') return null;
+    // The statement may have been repeated, on a server that knows nothing of that snapshot.
+    if (way.total === 'remembered' && life !== this.totals.life) return null;
     if (remembers && total !== null) {
       const { as_of: asOf, fold, since } = also;
       const isWorthIt = asOf !== null && fold !== null;
