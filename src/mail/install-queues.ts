@@ -7,14 +7,15 @@ export type QueueName = (typeof QUEUES)[number];
 
 /**
  * The waits double from about two seconds to a minute. Twenty of them are as long as a link lives; what is not sent by
- * then is kept as failed.
+ * then is kept as failed. A job whose process has died is noticed by its heartbeat; one that works may take its time.
  */
 export const RETRIES = {
   retryLimit: 20,
   retryDelay: 2,
   retryBackoff: true,
   retryDelayMax: 60,
-  expireInSeconds: 60,
+  heartbeatSeconds: 20,
+  expireInSeconds: 600,
 };
 
 /** Creates or upgrades pg-boss's schema `pgboss` and the queues; does nothing where they are current. */

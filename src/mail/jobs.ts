@@ -16,10 +16,11 @@ import { QUEUES, type QueueName } from './install-queues.js';
 /** Connection string for the queue; a direct session. */
 export const JOBS_URL = Symbol('JOBS_URL');
 
-/** Jobs of a batch run side by side and succeed or fail each for itself. */
+/** Twenty jobs side by side, in batches, of which one that has to wait holds up no other. */
 const WORK = {
   pollingIntervalSeconds: 0.5,
-  batchSize: 20,
+  localConcurrency: 4,
+  batchSize: 5,
   burstWhenBatchFull: true,
   perJobResults: true,
 } as const;
@@ -104,6 +105,8 @@ export class Jobs implements OnApplicationBootstrap, OnApplicationShutdown {
   ): Promise<JobResult> {
     try {
       await handler(data);
+      // Now, and not with the last of its batch: what ends the process until then would have it done again.
+      await this.boss.complete(queue, id);
       return { id, status: 'completed' };
     } catch (error) {
       const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };

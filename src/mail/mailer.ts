@@ -3,6 +3,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { type Transporter, createTransport } from 'nodemailer';
 
 export interface Mail {
+  /** The same for the same mail, sent however often: a mailbox shows it once. */
+  readonly id: string;
   /** One address, as stored; never text from a request. */
   readonly to: string;
   readonly subject: string;
@@ -19,8 +21,13 @@ export interface MailSettings {
 }
 export const MAIL_SETTINGS = Symbol('MAIL_SETTINGS');
 
-/** How long an SMTP server may take to connect, greet and answer, in ms. */
+/** How long an SMTP server may take to connect and greet, in ms. */
 const PATIENCE = 10_000;
+/**
+ * How long it may take for an answer, in ms. Some look through a mail before they say that they have taken it, and
+ * whoever does not wait for that sends it twice.
+ */
+const SILENCE = 180_000;
 
 @Injectable()
 export class Mailer {
@@ -32,7 +39,7 @@ export class Mailer {
       url: settings.smtpUrl,
       connectionTimeout: PATIENCE,
       greetingTimeout: PATIENCE,
-      socketTimeout: PATIENCE,
+      socketTimeout: SILENCE,
     });
   }
 
@@ -42,7 +49,7 @@ export class Mailer {
   }
 
   /** Resolves when the server has taken the mail. @throws Error when it has not. */
-  async send({ to, subject, text, html }: Mail): Promise<void> {
+  async send({ id, to, subject, text, html }: Mail): Promise<void> {
     if (!this.transport) {
       const { print } = this.settings;
       if (!print) throw new Error('SMTP_URL is not set.');
@@ -51,8 +58,10 @@ export class Mailer {
     }
     // The address as an object and an envelope of its own: in a string, a comma would add a recipient.
     const recipient = { name: '', address: to };
-    const envelope = { from: addressOf(this.settings.from), to: [to] };
-    await this.transport.sendMail({ from: this.settings.from, to: recipient, envelope, subject, text, html });
+    const { from } = this.settings;
+    const envelope = { from: addressOf(from), to: [to] };
+    const messageId = `<${id}@${addressOf(from).split('@').at(-1)}>`;
+    await this.transport.sendMail({ from, to: recipient, envelope, messageId, subject, text, html });
   }
 }
 

@@ -38,7 +38,7 @@ export class MagicLinkMail {
     if (!link) return;
     const url = `${this.settings.publicUrl}/auth/magic-link?token=${tokenOf(this.secrets, id)}`;
     const content = compose(url, codeOf(this.secrets, id), link.product);
-    await this.mailer.send({ to: link.email, ...content });
+    await this.mailer.send({ id, to: link.email, ...content });
   }
 }
 

@@ -1,10 +1,10 @@
-// The mail of a sign-in: what it says, to whom it goes, and what happens when the SMTP server does not do its part.
+// The mail of a sign-in: what it says, and to whom it goes.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { loadEnv } from '../../src/config/env.js';
-import { RETRIES, installQueues } from '../../src/mail/install-queues.js';
 import { createTestDatabase } from '../support/database.js';
+import { mailJobIn } from '../support/mail-jobs.js';
 import { runEntry } from '../support/process.js';
 import { PORTAL } from '../support/browser.js';
 import { PUBLIC_URL, PortalService } from '../support/portal.js';
@@ -15,17 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => portal.stop());
 
-/** Waits until a job of the queue is in the state. */
-async function jobIn(requestId: string, state: string): Promise<Record<string, unknown>> {
-  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(20)) {
-    const [job] = await portal.service.sql<Record<string, unknown>>(
-      `SELECT * FROM pgboss.job WHERE data->>'id' = $1 AND state::text = $2`,
-      [requestId, state],
-    );
-    if (job) return job;
-  }
-  throw new Error(`The mail of ${requestId} did not come into the state ${state}.`);
-}
+const jobIn = (requestId: string, state: string) => mailJobIn(portal, requestId, state);
 
 describe('the mail', () => {
   test('has a text and an HTML part with the same link and code, and says for what', async () => {
@@ -133,45 +123,6 @@ describe('addresses that are meant to reach somebody else', () => {
     await jobIn(await portal.ask(spoil(email)), 'completed');
     expect(portal.mail.received).toHaveLength(before);
   });
-});
-
-describe('when the SMTP server', () => {
-  test('is down, the answer is the same, and the mail comes once it is back', async () => {
-    const { email } = await portal.contact();
-    await portal.mail.stop();
-    const requestId = await portal.ask(email);
-    const { output } = await jobIn(requestId, 'retry');
-    expect(output).toEqual({ code: 'ESOCKET' });
-    await portal.mail.start();
-    const { token } = await portal.mail.mailTo(email);
-    expect((await portal.browser().post('/auth/magic-link/verify', { token })).status).toBe(200);
-    await jobIn(requestId, 'completed');
-    expect(portal.mail.mailsTo(email)).toHaveLength(1);
-  }, 30_000);
-
-  test('does not greet, nobody waits for it, whoever has the address', async () => {
-    const contacts = [await portal.contact(), await portal.contact()];
-    const { connections } = portal.mail;
-    portal.mail.hold();
-    try {
-      for (const { email } of contacts) await portal.ask(email);
-      while (portal.mail.connections < connections + 1) await sleep(10);
-      await portal.ask('nobody@acme.test');
-      await portal.ask((await portal.contact()).email);
-      for (const { email } of contacts) expect(portal.mail.mailsTo(email)).toEqual([]);
-    } finally {
-      portal.mail.release();
-    }
-    for (const { email } of contacts) await portal.mail.mailTo(email);
-  });
-});
-
-test('a queue from an earlier release is given the waits of this one', async () => {
-  const { service } = portal;
-  await service.sql('UPDATE pgboss.queue SET retry_limit = 5, retry_delay_max = NULL');
-  await installQueues(service.databaseUrl);
-  const [queue] = await service.sql('SELECT retry_limit, retry_delay_max FROM pgboss.queue');
-  expect(queue).toEqual({ retry_limit: RETRIES.retryLimit, retry_delay_max: RETRIES.retryDelayMax });
 });
 
 describe('without an SMTP server', () => {

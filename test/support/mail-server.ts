@@ -15,6 +15,8 @@ export interface ReceivedMail {
 
 export class MailServer {
   readonly received: ReceivedMail[] = [];
+  /** Addresses whose mail it has, but says so only later, and after how many ms. */
+  readonly slowFor = new Map<string, number>();
   /** How many connections were made, however they ended. */
   connections = 0;
   private server?: SMTPServer;
@@ -49,7 +51,8 @@ export class MailServer {
             const token = /token=([\w-]+)/.exec(text)?.[1] ?? '';
             const code = /code: (\d{6})/.exec(text)?.[1] ?? '';
             this.received.push({ recipients, content, token, code });
-            return done();
+            const delay = Math.max(0, ...recipients.map((address) => this.slowFor.get(address) ?? 0));
+            setTimeout(done, delay).unref();
           },
           (error: Error) => done(error),
         );
