@@ -2,6 +2,7 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { clientAddress } from '../common/client-address.js';
 import { tokenOf } from '../common/consistency-token.js';
 import { toApiError } from '../common/error.filter.js';
 import { ApiError } from '../common/errors.js';
@@ -47,7 +48,7 @@ export class AccessGuard implements CanActivate {
     const caller = await authenticate(strategy, request);
     request.user = {
       ...caller,
-      origin: { address: request.ip, requestId: request.id },
+      origin: { address: clientAddress(request), requestId: request.id },
       seen: tokenOf(request),
     };
     await this.limits.count(caller, http.getResponse<FastifyReply>());

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { HeaderAPIKeyStrategy } from 'passport-headerapikey';
+import { statedAddress } from '../common/client-address.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
 import type { KeyCaller } from './caller.js';
 
@@ -22,7 +23,7 @@ export class ApiKeyStrategy extends PassportStrategy(OrderedHeaderApiKeyStrategy
   }
 
   validate(request: FastifyRequest, key: string): Promise<KeyCaller | null> {
-    return this.verifier.verify(key, request.ip);
+    return this.verifier.verify(key, statedAddress(request));
   }
 }
 
@@ -33,7 +34,7 @@ export class ApiKeyBearerStrategy extends PassportStrategy(OrderedHeaderApiKeySt
   }
 
   validate(request: FastifyRequest, header: string): Promise<KeyCaller | null> {
-    return this.verifier.verify(bearerToken(header) ?? '', request.ip);
+    return this.verifier.verify(bearerToken(header) ?? '', statedAddress(request));
   }
 }
 

@@ -153,6 +153,10 @@ describe('a list of networks', () => {
     [['0.0.0.0/0'], from('2001:db8::7'), 401],
     [['10.0.0.0/8'], from('10.1.2.3, 192.0.2.1'), 401],
     [['10.0.0.0/8'], from('192.0.2.1, 10.1.2.3'), 200],
+    [['10.0.0.0/8'], from('10.1.2.3:443'), 200],
+    [['2001:db8::/32'], from('[2001:db8::7]:443'), 200],
+    // What is said in the place of an address is not the proxy's own.
+    [['127.0.0.0/8'], from('unknown'), 401],
     [['10.0.0.0/8'], from('unknown'), 401],
     [['10.0.0.0/8'], from(''), 401],
   ])('%j with %j answers %d', async (allowed_cidrs, headers, status) => {

