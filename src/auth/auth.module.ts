@@ -61,6 +61,6 @@ import { VerifiedTokens } from './verified-tokens.js';
     VerificationKeys,
     VerifiedTokens,
   ],
-  exports: [ApiKeysService, AuditLog, IdempotentWritesService, OriginCheck],
+  exports: [ApiKeysService, AuditLog, IdempotentWritesService, OriginCheck, RateLimits],
 })
 export class AuthModule {}

@@ -1,4 +1,4 @@
-// How often each caller may ask, and each network may be wrong about a key.
+// How often each caller may ask, and each network may be wrong about a key or a sign-in.
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { clientNetwork } from '../common/client-network.js';
@@ -23,23 +23,36 @@ export class RateLimits {
   async count(caller: Caller, reply: FastifyReply): Promise<void> {
     const limit = this.limitOf(caller);
     if (limit === 0) return;
-    const [policy, id] =
-      caller.kind === 'key' ? (['key', caller.keyId] as const) : (['user', caller.contactId] as const);
-    const taken = await this.buckets.take(`${policy}:${id}`, limit);
+    const policy = caller.kind === 'key' ? 'key' : 'user';
+    const name = caller.kind === 'key' ? `key:${caller.keyId}` : userBucket(caller.contactId);
+    const taken = await this.buckets.take(name, limit);
     void reply.header('ratelimit-policy', `"${policy}";q=${limit};w=${WINDOW / 1000}`);
     void reply.header('ratelimit', `"${policy}";r=${taken.left};t=${wholeSeconds(taken)}`);
     if (!taken.isGranted) throw refusal(policy, wholeSeconds(taken));
   }
 
   /**
+   * Counts a request that a contact makes without its access token, as refreshing one is.
+   * @throws ApiError 429 when nothing was left.
+   */
+  countUser(contactId: string): Promise<void> {
+    return this.take('user', userBucket(contactId), this.env.RATE_LIMIT_USER);
+  }
+
+  /**
+   * Counts a sign-in from `address` that is refused; so nobody can fill the audit log with them.
+   * @throws ApiError 429 when there were too many.
+   */
+  countRefusedSignIn(address: string): Promise<void> {
+    return this.take('sign_ins', `sign-ins:${clientNetwork(address)}`, this.env.RATE_LIMIT_SIGN_INS);
+  }
+
+  /**
    * Counts a wrong key from `address`; so nobody can look for keys, or keep the database busy with it.
    * @throws ApiError 429 when there were too many.
    */
-  async countWrongKey(address: string): Promise<void> {
-    const limit = this.env.RATE_LIMIT_WRONG_KEYS;
-    if (limit === 0) return;
-    const taken = await this.buckets.take(bucketOf(address), limit);
-    if (!taken.isGranted) throw refusal('wrong_keys', wholeSeconds(taken));
+  countWrongKey(address: string): Promise<void> {
+    return this.take('wrong_keys', bucketOf(address), this.env.RATE_LIMIT_WRONG_KEYS);
   }
 
   /** @throws ApiError 429 when `address` sent so many wrong keys that no further one is looked up. */
@@ -49,10 +62,22 @@ export class RateLimits {
       throw refusal('wrong_keys', WINDOW / 1000 / limit);
   }
 
+  private async take(policy: Policy, name: string, limit: number): Promise<void> {
+    if (limit === 0) return;
+    const taken = await this.buckets.take(name, limit);
+    if (!taken.isGranted) throw refusal(policy, wholeSeconds(taken));
+  }
+
   /** Requests a minute; 0 for any number. */
   private limitOf(caller: Caller): number {
     return caller.kind === 'key' ? (caller.rateLimit ?? this.env.RATE_LIMIT_KEY) : this.env.RATE_LIMIT_USER;
   }
+}
+
+type Policy = 'key' | 'user' | 'wrong_keys' | 'sign_ins';
+
+function userBucket(contactId: string): string {
+  return `user:${contactId}`;
 }
 
 function bucketOf(address: string): string {
@@ -63,7 +88,7 @@ function wholeSeconds({ nextIn }: Taken): number {
   return Math.max(1, Math.ceil(nextIn));
 }
 
-function refusal(limit: 'key' | 'user' | 'wrong_keys', seconds: number): ApiError {
+function refusal(limit: Policy, seconds: number): ApiError {
   limitHit.tell({ limit });
   return new ApiError('rate_limited', { retryAfter: Math.max(1, Math.ceil(seconds)) });
 }

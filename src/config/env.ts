@@ -80,6 +80,8 @@ export const envSchema = z
     RATE_LIMIT_USER: rate.default(600),
     /** Wrong API keys a minute from one address, or one IPv6 network (/64); 0 for any number. */
     RATE_LIMIT_WRONG_KEYS: rate.default(100),
+    /** Refused sign-ins a minute from one address, or one IPv6 network (/64); 0 for any number. */
+    RATE_LIMIT_SIGN_INS: rate.default(60),
     LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
     /** Where Prometheus finds /metrics, away from the public port; nowhere if absent. */
     METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
@@ -190,7 +192,8 @@ function refuseUnsafe(env: Env): void {
   const faults: string[] = [];
   if (!env.DATABASE_URL) faults.push('  DATABASE_URL: required in production');
   for (const [name, value] of Object.entries(env)) {
-    if (typeof value === 'string' && PLACEHOLDER.test(value)) faults.push(`  ${name}: still a placeholder`);
+    const texts = [value].flat().filter((one) => typeof one === 'string');
+    if (texts.some((text) => PLACEHOLDER.test(text))) faults.push(`  ${name}: still a placeholder`);
   }
   if (!env.GOOGLE_ISSUER.startsWith('https:')) faults.push('  GOOGLE_ISSUER: must be https in production');
   if (!env.PUBLIC_URL) faults.push('  PUBLIC_URL: required in production');

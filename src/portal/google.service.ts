@@ -1,6 +1,7 @@
 // Signing in with Google: sends the visitor there, and opens a session for the contact Google confirms.
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.js';
+import { RateLimits } from '../auth/rate-limits.js';
 import type { Queryable } from '../common/sql.js';
 import type { Attempt } from './google-attempts.js';
 import { type Account, GoogleIdentitiesRepository } from './google-identities.repository.js';
@@ -16,6 +17,7 @@ export class GoogleService {
     private readonly identities: GoogleIdentitiesRepository,
     private readonly sessions: SessionsService,
     private readonly audit: AuditLog,
+    private readonly limits: RateLimits,
   ) {}
 
   /** Google's address for this attempt. @throws ApiError 503 when not configured, GoogleRefusal when Google fails. */
@@ -25,7 +27,8 @@ export class GoogleService {
 
   /**
    * Ends an attempt with a session, from the query that Google sent back.
-   * @throws GoogleRefusal, audited, for everything else. @throws ApiError 503 when Google is not configured.
+   * @throws GoogleRefusal, audited, for everything else. @throws ApiError 503 when Google is not configured, 429 for too
+   * many refusals of one network.
    */
   async signIn(query: URLSearchParams, attempt: Attempt | null, visitor: Visitor): Promise<SignIn> {
     try {
@@ -37,6 +40,7 @@ export class GoogleService {
       }));
     } catch (error) {
       if (error instanceof GoogleRefusal) {
+        await this.limits.countRefusedSignIn(visitor.address);
         const details = { method: 'google', reason: error.reason };
         await this.audit.record('sign_in_refused', { kind: 'visitor' }, visitor, details, error.contactId);
       }

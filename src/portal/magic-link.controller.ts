@@ -62,6 +62,7 @@ export class MagicLinkController {
   @Header('cache-control', 'no-store')
   @AnswersOk('Sign in by the token of the link, or by the code of the same mail', SignedIn, [
     'sign_in_failed',
+    'rate_limited',
   ])
   async verify(
     @Body() proof: VerifyMagicLinkDto,

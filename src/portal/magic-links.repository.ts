@@ -36,8 +36,11 @@ export interface RecentRequests {
   address_day: number;
   client_hour: number;
   client_day: number;
-  /** Seconds until the oldest request counted leaves the hour's window. */
-  hour_frees_in: number;
+  /** Seconds until the oldest request of the address, or the client, leaves the hour, or the day; null without one. */
+  address_hour_frees_in: number | null;
+  address_day_frees_in: number | null;
+  client_hour_frees_in: number | null;
+  client_day_frees_in: number | null;
 }
 
 @Injectable()
@@ -63,15 +66,19 @@ export class MagicLinksRepository {
   }
 
   async recent(db: Queryable, addressHash: Buffer, clientAddress: string): Promise<RecentRequests> {
+    const windows = Object.entries({ address: 'address_hash = $1', client: 'client_address = $2' }).flatMap(
+      ([whose, isIts]) =>
+        ['hour', 'day'].map((window) => {
+          const within = `FILTER (WHERE ${isIts} AND created_at > now() - interval '1 ${window}')`;
+          return `(count(*) ${within})::int AS ${whose}_${window},
+         extract(epoch FROM min(created_at) ${within} + interval '1 ${window}' - now())::float8
+           AS ${whose}_${window}_frees_in`;
+        }),
+    );
     const [row] = await db.query<RecentRequests[]>(
       `SELECT
          extract(epoch FROM now() - max(created_at) FILTER (WHERE address_hash = $1))::float8 AS since_last,
-         (count(*) FILTER (WHERE address_hash = $1 AND created_at > now() - interval '1 hour'))::int AS address_hour,
-         (count(*) FILTER (WHERE address_hash = $1))::int AS address_day,
-         (count(*) FILTER (WHERE client_address = $2 AND created_at > now() - interval '1 hour'))::int AS client_hour,
-         (count(*) FILTER (WHERE client_address = $2))::int AS client_day,
-         COALESCE(extract(epoch FROM min(created_at) FILTER (WHERE created_at > now() - interval '1 hour')
-           + interval '1 hour' - now()), 3600)::float8 AS hour_frees_in
+         ${windows.join(',\n         ')}
        FROM magic_link
        WHERE (address_hash = $1 OR client_address = $2) AND created_at > now() - interval '1 day'`,
       [addressHash, clientAddress],

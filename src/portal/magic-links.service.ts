@@ -1,6 +1,7 @@
 // Signing in by mail: asks for a link, and opens a session for whoever brings it back.
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.js';
+import { RateLimits } from '../auth/rate-limits.js';
 import { clientNetwork } from '../common/client-network.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
@@ -19,8 +20,12 @@ import type { Visitor } from './visitor.js';
 
 /** Requests allowed, the same whether anybody has the address or not. */
 const COOLDOWN_SECONDS = 60;
-const CAPS = { address_hour: 5, address_day: 15, client_hour: 30, client_day: 150 } as const;
-const DAY = 86_400;
+const CAPS = [
+  ['address_hour', 5],
+  ['address_day', 15],
+  ['client_hour', 30],
+  ['client_day', 150],
+] as const;
 
 @Injectable()
 export class MagicLinksService {
@@ -32,6 +37,7 @@ export class MagicLinksService {
     private readonly secrets: Secrets,
     private readonly settings: PortalSettings,
     private readonly audit: AuditLog,
+    private readonly limits: RateLimits,
   ) {}
 
   /**
@@ -71,11 +77,15 @@ export class MagicLinksService {
     return this.links.peek(hashToken(token));
   }
 
-  /** @throws ApiError 400 unless exactly one proof is given, 401 for one that does not hold. */
+  /**
+   * @throws ApiError 400 unless exactly one proof is given, 401 for one that does not hold, 429 for too many of those
+   * from one network.
+   */
   async verify(proof: VerifyMagicLinkDto, visitor: Visitor): Promise<SignIn> {
     const signIn = await this.sessions.signIn('magic_link', visitor, this.userOf(proof));
     if (signIn) return signIn;
     signInEnded.tell({ method: 'magic_link', refusal: 'bad_proof' });
+    await this.limits.countRefusedSignIn(visitor.address);
     await this.audit.record('sign_in_refused', { kind: 'visitor' }, visitor, { method: 'magic_link' });
     throw new ApiError('sign_in_failed');
   }
@@ -94,12 +104,14 @@ export class MagicLinksService {
   }
 }
 
+/** @throws ApiError 429 with the time until all of it allows the next request. */
 function refuseBeyondCaps(recent: RecentRequests): void {
-  const { since_last, hour_frees_in } = recent;
-  if (since_last !== null && since_last < COOLDOWN_SECONDS) throw tooMany(COOLDOWN_SECONDS - since_last);
-  if (recent.address_day >= CAPS.address_day || recent.client_day >= CAPS.client_day) throw tooMany(DAY / 24);
-  if (recent.address_hour >= CAPS.address_hour || recent.client_hour >= CAPS.client_hour)
-    throw tooMany(hour_frees_in);
+  const { since_last } = recent;
+  const waits = CAPS.filter(([name, most]) => recent[name] >= most).map(
+    ([name]) => recent[`${name}_frees_in`] ?? 0,
+  );
+  if (since_last !== null && since_last < COOLDOWN_SECONDS) waits.push(COOLDOWN_SECONDS - since_last);
+  if (waits.length > 0) throw tooMany(Math.max(...waits));
 }
 
 function tooMany(seconds: number): ApiError {

@@ -32,6 +32,7 @@ export class SessionController {
   @AnswersOk('Exchange the refresh cookie for a new access token', TokenView, [
     'unauthenticated',
     'forbidden',
+    'rate_limited',
   ])
   async refresh(
     @Req() request: FastifyRequest,

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AuditLog } from '../auth/audit-log.js';
 import { OPERATOR, type PortalCaller } from '../auth/caller.js';
+import { RateLimits } from '../auth/rate-limits.js';
 import { ApiError } from '../common/errors.js';
 import { randomText } from '../common/ids.js';
 import { Secrets, hashToken } from '../common/secrets.js';
@@ -41,6 +42,7 @@ export class SessionsService {
     private readonly contacts: ContactsService,
     private readonly secrets: Secrets,
     private readonly audit: AuditLog,
+    private readonly limits: RateLimits,
   ) {}
 
   /**
@@ -82,8 +84,14 @@ export class SessionsService {
     return { accessToken: await issue(contact, id), refreshToken };
   }
 
-  /** @throws ApiError 401 for any token that is not the live one, or whose contact may no longer sign in. */
+  /**
+   * @throws ApiError 401 for any token that is not the live one, or whose contact may no longer sign in, 429 for a contact
+   * that asks too often.
+   */
   async refresh(refreshToken: string, visitor: Visitor): Promise<Tokens> {
+    const known = await this.sessions.findByRefreshToken(hashToken(refreshToken));
+    if (!known) throw new ApiError('unauthenticated');
+    await this.limits.countUser(known.contact_id);
     // The successor follows from the token, so a retry gets the same one although only hashes are stored.
     const successor = this.secrets.derive('refresh-token', refreshToken).toString('base64url');
     const issue = await this.tokens.issuer();
