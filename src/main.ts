@@ -14,6 +14,8 @@ import { findSampleVisitor, prepareFirstStart } from './local/first-start.js';
 import { openServiceDatabase } from './local/local-database.js';
 
 logLastWords();
+// Nobody may be there to read what is printed, or its disk be full: that ends no service.
+for (const output of [process.stdout, process.stderr]) output.on('error', () => undefined);
 // Nothing is under way yet. (As process 1 of a container, no signal would end it without a word.)
 onSignal(() => process.exit(0));
 try {

@@ -1,13 +1,23 @@
 // What a line of the log may hold, and what becomes of errors and of requests that nobody waits for.
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { QueryFailedError } from 'typeorm';
 import { loadEnv } from '../../src/config/env.js';
 import { loggerOptions } from '../../src/config/logger.js';
 import { describeError, scrub } from '../../src/config/redact.js';
 import { type TestDatabase, createTestDatabase } from '../support/database.js';
+import { freePort } from '../support/free-port.js';
 import { leaks } from '../support/planted.js';
+import { startEntry } from '../support/process.js';
 import { RunningService } from '../support/running-service.js';
+import { waitUntil } from '../support/wait.js';
+
+/** A file on a disk that is full, where the system has one. */
+const FULL = '/dev/full';
 
 describe('scrub', () => {
   const key = 'smk_abcdefghijkl_0123456789012345678901234567890123456789012abcdef';
@@ -101,6 +111,10 @@ describe('a process', () => {
     database = await createTestDatabase();
   });
   afterAll(() => database.drop());
+
+  let child: ChildProcess | undefined;
+  afterEach(() => void child?.kill('SIGKILL'));
+
   test.each([
     ['an error that nobody caught', 'throw fault'],
     ['a promise that nobody waits for', 'void Promise.reject(fault)'],
@@ -115,4 +129,27 @@ describe('a process', () => {
     expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 60, type: 'Error', message: 'boom' });
     expect(leaks(service.output)).toEqual([]);
   });
+
+  (existsSync(FULL) ? test : test.skip)(
+    'that cannot write its log goes on, says so once, and drains as ever',
+    async () => {
+      const log = await open(FULL, 'w');
+      const port = String(await freePort());
+      const settings = { DATABASE_URL: database.url, PORT: port, LOG_LEVEL: 'debug' };
+      const service = startEntry('main', [], settings, log.fd);
+      await log.close();
+      child = service;
+      let errors = '';
+      service.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+      const ended = once(service, 'close');
+      const isAlive = async (): Promise<boolean> =>
+        (await fetch(`http://127.0.0.1:${port}/health/live`).catch(() => undefined))?.status === 200;
+      await waitUntil(async () => service.exitCode !== null || (await isAlive()));
+      // Each writes a line, and together they are more than a batch.
+      for (let count = 0; count < 100; count += 1) expect(await isAlive()).toBe(true);
+      service.kill('SIGTERM');
+      expect(await ended).toEqual([0, null]);
+      expect(errors).toMatch(/^The log cannot be written: ENOSPC[^\n]*\n$/);
+    },
+  );
 });

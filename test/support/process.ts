@@ -13,13 +13,18 @@ export interface Finished {
 
 type Settings = Record<string, string | undefined>;
 
-/** Starts `src/<entry>.ts`; `settings` are environment variables, undefined ones are unset. */
-export function startEntry(entry: string, args: string[], settings: Settings): ChildProcess {
+/** Starts `src/<entry>.ts`; `settings` are environment variables, undefined ones are unset; `stdout` may be a file. */
+export function startEntry(
+  entry: string,
+  args: string[],
+  settings: Settings,
+  stdout: 'pipe' | number = 'pipe',
+): ChildProcess {
   const program = fileURLToPath(new URL(`../../src/${entry}.ts`, import.meta.url));
   const env = { ...process.env, NODE_ENV: 'development', ...settings };
   return spawn(process.execPath, ['--no-warnings', '--import', LOADER, program, ...args], {
     env,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout, 'pipe'],
   });
 }
 
