@@ -6,6 +6,8 @@ import type { Env } from '../config/env.js';
 
 /** Requests may wait for these statements, which take a moment or do not work at all. In ms. */
 const PATIENCE = 1_000;
+/** Buckets that one statement forgets at most. */
+const SWEPT_AT_ONCE = 10_000;
 
 @Injectable()
 export class RateLimitsRepository {
@@ -45,13 +47,16 @@ export class RateLimitsRepository {
     return new Map(rows.map(({ bucket, owed }) => [bucket, owed]));
   }
 
-  /** Forgets full buckets: one that nobody knows is full. */
+  /** Forgets full buckets: one that nobody knows is full. In turns, for each has to be done in time. */
   async sweep(): Promise<void> {
-    await this.pool.query(
-      `DELETE FROM rate_limit WHERE bucket IN (
-         SELECT bucket FROM rate_limit WHERE full_at < now() FOR UPDATE SKIP LOCKED
-       )`,
-    );
+    let swept: number | null;
+    do {
+      ({ rowCount: swept } = await this.pool.query(
+        `DELETE FROM rate_limit WHERE bucket IN (
+           SELECT bucket FROM rate_limit WHERE full_at < now() LIMIT ${SWEPT_AT_ONCE} FOR UPDATE SKIP LOCKED
+         )`,
+      ));
+    } while (swept === SWEPT_AT_ONCE);
   }
 
   async close(): Promise<void> {

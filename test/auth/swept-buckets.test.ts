@@ -1,0 +1,36 @@
+// How the buckets that are full again are swept out when there are more of them than one statement gets through.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import pg from 'pg';
+import { RateLimitsRepository } from '../../src/auth/rate-limits.repository.js';
+import { loadEnv } from '../../src/config/env.js';
+import { type TestDatabase, createTestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+let client: pg.Client;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+});
+afterAll(async () => {
+  await client.end();
+  await database.drop();
+});
+
+test('a sweep takes many in turns of ten thousand, so that each is done in time', async () => {
+  await client.query(`
+    CREATE TABLE turn (rows integer);
+    CREATE FUNCTION note_turn() RETURNS trigger LANGUAGE plpgsql AS
+      'BEGIN INSERT INTO turn SELECT count(*) FROM gone; RETURN NULL; END';
+    CREATE TRIGGER note_turn AFTER DELETE ON rate_limit REFERENCING OLD TABLE AS gone
+      FOR EACH STATEMENT EXECUTE FUNCTION note_turn();
+    INSERT INTO rate_limit SELECT 'full ' || n, now() - interval '1 second' FROM generate_series(1, 25000) n;
+    INSERT INTO rate_limit VALUES ('kept', now() + interval '1 hour')`);
+  const limits = new RateLimitsRepository(loadEnv({ DATABASE_URL: database.url }));
+  await limits.sweep();
+  await limits.close();
+  expect((await client.query('SELECT rows FROM turn')).rows).toEqual(
+    [10_000, 10_000, 5_000].map((rows) => ({ rows })),
+  );
+  expect((await client.query('SELECT bucket FROM rate_limit')).rows).toEqual([{ bucket: 'kept' }]);
+});
