@@ -1,5 +1,6 @@
 // Administration from the command line: `npm run cli -- keys create …`, or `node dist/cli.js keys create …`.
 import { parseArgs } from 'node:util';
+import { Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { SCOPES } from './auth/caller.js';
 import { type Command, OPTIONS, type Outcome, type Values } from './cli/command.js';
@@ -7,6 +8,7 @@ import { keys } from './cli/keys.js';
 import { signingKeys } from './cli/signing-keys.js';
 import { sweep } from './cli/sweep.js';
 import { verify } from './cli/verify.js';
+import { NoConnection } from './common/database-errors.js';
 import { ApiError, type Fault } from './common/errors.js';
 import { loadEnv } from './config/env.js';
 import { dataSourceOptions } from './data-source.js';
@@ -56,6 +58,8 @@ class UsageError extends Error {
   }
 }
 
+// Standard output is for what was asked for, and what failed is said once, at the end.
+Logger.overrideLogger(false);
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: string[]): Promise<number> {
@@ -120,5 +124,6 @@ function explain(error: unknown): string {
       .map(({ field, message }) => `--${field.replaceAll('_', '-')}: ${message}`)
       .join('\n');
   }
-  return (error as Error).message;
+  const { message } = error as Error;
+  return error instanceof NoConnection ? `No connection to the database: ${message}` : message;
 }

@@ -1,7 +1,9 @@
 // The command line, as operators and their scripts use it.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { type Finished, runEntry } from './support/process.js';
 import { TestService } from './support/service.js';
+import { SilentProxy } from './support/silent-proxy.js';
 import { waitUntil } from './support/wait.js';
 
 const KEY = /^smk_[a-z0-9]{12}_[A-Za-z0-9_-]{43}[0-9A-Za-z]{6}\n$/;
@@ -123,4 +125,26 @@ test('refuses a database without the schema, and says which command mends it', a
   const { code, stdout, stderr } = await runEntry('cli', ['keys', 'list'], { DATABASE_URL: empty });
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
   expect(stderr).toContain('npx nest start migrate -- up');
+});
+
+test('says so when the database goes away meanwhile, and prints nothing else', async () => {
+  const proxy = await SilentProxy.to(service.databaseUrl);
+  const holder = new pg.Client({ connectionString: service.databaseUrl });
+  await holder.connect();
+  await holder.query('BEGIN; LOCK TABLE api_key');
+  const args = ['keys', 'create', '--name', 'backend', '--scopes', 'contacts:read'];
+  const finished = runEntry('cli', args, { DATABASE_URL: proxy.through(service.databaseUrl) });
+  await waitUntil(async () => {
+    const waiting = await service.sql(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    return waiting.length === 1;
+  });
+  proxy.goDown();
+  expect(await finished).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^No connection to the database: connect ECONNREFUSED \S+\n$/),
+  });
+  await holder.end();
 });

@@ -39,9 +39,15 @@ export class Outage {
    * @throws NoConnection
    */
   async wait(): Promise<void> {
-    const isYoung = performance.now() - this.beganAt < PATIENCE;
-    if (isYoung) await Promise.race([this.over.promise, this.patience]);
-    if (!this.isOver) await this.next.promise;
+    // The pauses keep no process from ending, but whoever waits for one does: a command has nothing else to live on.
+    const held = setInterval(() => undefined, PATIENCE);
+    try {
+      const isYoung = performance.now() - this.beganAt < PATIENCE;
+      if (isYoung) await Promise.race([this.over.promise, this.patience]);
+      if (!this.isOver) await this.next.promise;
+    } finally {
+      clearInterval(held);
+    }
     if (!this.isOver) throw new NoConnection(this.reason);
   }
 
