@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { MigrationError } from '../src/database/migration-error.js';
 import type { Migration } from '../src/database/migration.js';
 import { Migrator } from '../src/database/migrator.js';
-import { checkSchema, schemaRefusal } from '../src/database/schema-check.js';
+import { checkSchema, schemaRefusal, schemaWarning } from '../src/database/schema-check.js';
 import { ScratchDatabase } from './support/scratch-database.js';
 
 const FIRST = '1700000000001-create-a';
@@ -93,7 +93,7 @@ describe('up', () => {
   });
 
   it('runs each migration once when two runs meet', async () => {
-    const slow = { up: ['SELECT pg_sleep(0.5)', 'CREATE TABLE a ()'], down: ['DROP TABLE a'] };
+    const slow = { up: ['SELECT pg_sleep(3)', 'CREATE TABLE a ()'], down: ['DROP TABLE a'] };
     const migrator = await scratch.migratorOf({ [FIRST]: slow, [SECOND]: table('b') });
     const runs = await Promise.all([migrator.up(), migrator.up()]);
     expect(runs.flat()).toEqual([FIRST, SECOND]);
@@ -166,7 +166,7 @@ describe('down', () => {
 });
 
 describe('the schema check', () => {
-  it('tells an older and a newer database from a current one, with the command that mends it', async () => {
+  it('refuses what is behind, with the command that mends it, and warns of what the next release has brought up', async () => {
     const release = await scratch.folder({ [FIRST]: table('a'), [SECOND]: table('b') });
     const older = await scratch.folder({ [FIRST]: table('a') });
     const migrator = new Migrator({ url: scratch.url, directory: release, log: () => undefined });
@@ -181,14 +181,18 @@ describe('the schema check', () => {
     );
 
     await migrator.up();
-    expect(schemaRefusal(await check(release))).toBeNull();
+    const current = await check(release);
+    expect([schemaRefusal(current), schemaWarning(current)]).toEqual([null, null]);
 
     const newer = await check(older);
     expect(newer).toEqual({ state: 'newer', pending: [], unknown: [SECOND] });
-    expect(schemaRefusal(newer)).toBe(
-      `The database is newer than this release, which does not know 1 migration (${SECOND}): ` +
-        'deploy the matching release, or run `npx nest start migrate -- down --steps 1`' +
-        ' (`node dist/migrate.js down --steps 1` in the image) from it.',
-    );
+    expect([schemaRefusal(newer), schemaWarning(newer)]).toEqual([
+      null,
+      `The database is newer than this release, which does not know 1 migration (the newest is ${SECOND}):` +
+        ' the next release is about to replace it, or its migrations have to be undone.',
+    ]);
+    const other = await check(await scratch.folder({ [FIRST]: table('a'), [THIRD]: table('c') }));
+    expect(other).toEqual({ state: 'newer', pending: [THIRD], unknown: [SECOND] });
+    expect(schemaRefusal(other)).toMatch(/^The database lacks 1 migration /);
   });
 });

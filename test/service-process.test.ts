@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import pg from 'pg';
 import { type TestDatabase, createTestDatabase } from './support/database.js';
 import { printed, runEntry, startEntry } from './support/process.js';
 import { waitUntil } from './support/wait.js';
@@ -56,6 +57,54 @@ onLinux(
   60_000,
 );
 
+describe('on a database that the next release has brought up', () => {
+  const NEXT = '9999999999999-add-more';
+  let client: pg.Client;
+  beforeAll(async () => {
+    client = new pg.Client({ connectionString: database.url });
+    await client.connect();
+    await client.query(
+      `INSERT INTO migration VALUES ('9999999999998-add', now(), 1, 'x'), ($1, now(), 1, 'x')`,
+      [NEXT],
+    );
+  });
+  afterAll(async () => {
+    await client.query(`DELETE FROM migration WHERE name LIKE '999%'`);
+    await client.end();
+  });
+
+  test('starts, is ready, and says once which migration it does not know', async () => {
+    const output = await printed(start({ DATABASE_URL: database.url }), BANNER);
+    const [, url = ''] = BANNER.exec(output) ?? [];
+    expect((await fetch(`${url}/health/ready`)).status).toBe(200);
+    const warnings = output.split('\n').filter((line) => line.includes('"level":40'));
+    expect(warnings.map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
+      expect.stringContaining(`does not know 2 migrations (the newest is ${NEXT})`),
+    ]);
+  });
+
+  test('a command does its work, and says so on standard error', async () => {
+    const { code, stdout, stderr } = await runEntry('cli', ['keys', 'list'], { DATABASE_URL: database.url });
+    expect([code, stdout]).toEqual([0, 'There are no keys.\n']);
+    expect(stderr).toMatch(/^The database is newer than this release, .*\n$/);
+  });
+
+  test('refuses to start when a migration that it knows was changed meanwhile', async () => {
+    const { rows } = await client.query<{ name: string; checksum: string }>(
+      'SELECT name, checksum FROM migration ORDER BY name LIMIT 1',
+    );
+    const [first = { name: '', checksum: '' }] = rows;
+    const set = 'UPDATE migration SET checksum = $1 WHERE name = $2';
+    await client.query(set, ['other', first.name]);
+    const { code, stderr } = await runEntry('main', [], { DATABASE_URL: database.url, PORT: '0' });
+    await client.query(set, [first.checksum, first.name]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`Changed after it was applied: ${first.name}.`),
+    ]);
+  });
+});
+
 describe('refuses to start', () => {
   test('on a database without migrations, and names the command', async () => {
     const bare = Object.assign(new URL(database.url), { pathname: '/postgres' }).href;
@@ -70,6 +119,11 @@ describe('refuses to start', () => {
       'with a placeholder',
       { DATABASE_URL: 'postgres://contacts:change-me@127.0.0.1:5432/contacts' },
       'DATABASE_URL: still a placeholder',
+    ],
+    [
+      'with a placeholder in a list',
+      { PORTAL_ORIGINS: 'https://portal.acme.com,https://portal.example.com' },
+      'PORTAL_ORIGINS: still a placeholder',
     ],
     ['on a malformed setting', { DATABASE_URL: 'mysql://h/d', PORT: 'http' }, 'DATABASE_URL: '],
   ])('in production %s', async (_case, settings, message) => {

@@ -5,7 +5,7 @@ import { Client } from 'pg';
 export interface Patience {
   /** How long to go on trying, in ms; 0 tries once. */
   readonly timeout: number;
-  /** Hears a sentence about each try that is followed by another. */
+  /** Hears a sentence about each try that is followed by another, and whatever else ends no start. */
   readonly tell: (line: string) => unknown;
   /** The setting that holds the address. */
   readonly setting?: string;

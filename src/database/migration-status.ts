@@ -42,6 +42,15 @@ export function isUpToDate({ state, changed }: MigrationStatus): boolean {
   return state === 'current' && changed.length === 0;
 }
 
+/** @throws Error naming the migrations whose files hold other SQL than was applied. */
+export function refuseChanged({ changed }: MigrationStatus): void {
+  if (changed.length === 0) return;
+  throw new Error(
+    `Changed after it was applied: ${changed.join(', ')}. ` +
+      `A migration is frozen once merged: restore the file and put the change in a new migration.`,
+  );
+}
+
 /** A table for the terminal, closed by one line that says where the database stands. */
 export function statusText(status: MigrationStatus): string {
   const width = Math.max(...status.migrations.map(({ name }) => name.length), 0);

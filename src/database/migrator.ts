@@ -5,7 +5,7 @@ import { Client } from 'pg';
 import { type MigrationFile, MIGRATIONS_DIRECTORY, loadMigrations } from './migration-files.js';
 import { type AppliedMigration, CREATE_MIGRATION_TABLE, appliedMigrations } from './migration-table.js';
 import { type Direction, printable, runInTransaction, runStepwise } from './migration-run.js';
-import { type MigrationStatus, migrationStatus } from './migration-status.js';
+import { type MigrationStatus, migrationStatus, refuseChanged } from './migration-status.js';
 
 /** An arbitrary number that means "migrations" to every release; advisory locks are per database. */
 const LOCK_KEY = 7_263_451_980;
@@ -44,13 +44,7 @@ export class Migrator {
    */
   async up({ dryRun = false, to }: { dryRun?: boolean; to?: string } = {}): Promise<string[]> {
     return this.run(dryRun, async (client, files, applied) => {
-      const { changed } = migrationStatus(files, applied);
-      if (changed.length > 0) {
-        throw new Error(
-          `Changed after it was applied: ${changed.join(', ')}. ` +
-            `A migration is frozen once merged: restore the file and put the change in a new migration.`,
-        );
-      }
+      refuseChanged(migrationStatus(files, applied));
       if (to !== undefined && !files.some(({ name }) => name === to))
         throw new Error(`No migration is named ${to}.`);
       const done = new Set(applied.map(({ name }) => name));

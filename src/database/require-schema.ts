@@ -1,18 +1,30 @@
-// Asked once before anything is built on the database: does it answer, with the schema this release knows, and to a role
-// that may do what this release does?
+// Asked once before anything is built on the database: does it answer, with the schema this release needs, and to a
+// role that may do what this release does?
 import { type Patience, connectPatiently } from './await-database.js';
-import type { Database } from './migration-table.js';
-import { checkSchema, schemaRefusal } from './schema-check.js';
+import { loadMigrations } from './migration-files.js';
+import { migrationStatus, refuseChanged } from './migration-status.js';
+import { type Database, appliedMigrations } from './migration-table.js';
+import { checkSchema, schemaRefusal, schemaWarning } from './schema-check.js';
 import { compareRights } from './service-role.js';
 
-/** @throws Error with one sentence that says what is wrong with the database and what mends it. */
+/**
+ * A schema that the next release has brought up will do, as it does for readiness: or else a process that dies between
+ * the migrations and the rollout could not come back. `patience.tell` hears of it.
+ * @throws Error that says what is wrong with the database and what mends it.
+ */
 export async function requireSchema(url: string, patience: Patience): Promise<void> {
   const client = await connectPatiently(url, patience);
   try {
     const db: Database = { query: async (sql, values) => (await client.query<object>(sql, values)).rows };
     const { lacks } = await compareRights(db);
-    const refusal = lacks.length > 0 ? await rightsRefusal(db, lacks) : schemaRefusal(await checkSchema(db));
+    if (lacks.length > 0) throw new Error(await rightsRefusal(db, lacks));
+    const schema = await checkSchema(db);
+    const refusal = schemaRefusal(schema);
     if (refusal) throw new Error(refusal);
+    const warning = schemaWarning(schema);
+    if (!warning) return;
+    refuseChanged(migrationStatus(await loadMigrations(), await appliedMigrations(db)));
+    patience.tell(warning);
   } finally {
     await client.end();
   }

@@ -1,4 +1,4 @@
-// Whether the database has exactly the migrations this code knows: asked before listening and by readiness.
+// Which migrations of this code the database lacks, and which it has beyond: asked before listening and by readiness.
 import { migrationNames } from './migration-files.js';
 import { type Database, appliedMigrations } from './migration-table.js';
 
@@ -26,21 +26,23 @@ export function compareNames(known: string[], applied: string[]): SchemaCheck {
 }
 
 /** Why the service must not serve, with the command that mends it; null when it may. */
-export function schemaRefusal({ state, pending, unknown }: SchemaCheck): string | null {
-  if (state === 'current') return null;
-  if (state === 'older') {
-    return (
-      `The database lacks ${counted(pending)}: run \`npx nest start migrate -- up\`` +
-      ` (\`node dist/migrate.js up\` in the image), then start again.`
-    );
-  }
+export function schemaRefusal({ pending }: SchemaCheck): string | null {
+  if (pending.length === 0) return null;
   return (
-    `The database is newer than this release, which does not know ${counted(unknown)}: deploy the matching release,` +
-    ` or run \`npx nest start migrate -- down --steps ${unknown.length}\`` +
-    ` (\`node dist/migrate.js down --steps ${unknown.length}\` in the image) from it.`
+    `The database lacks ${counted(pending)} (${pending.join(', ')}): run \`npx nest start migrate -- up\`` +
+    ` (\`node dist/migrate.js up\` in the image), then start again.`
   );
 }
 
-function counted(names: string[]): string {
-  return `${names.length} migration${names.length === 1 ? '' : 's'} (${names.join(', ')})`;
+/** What to tell of a database that has more; null when it has not. A migration works with the release before it. */
+export function schemaWarning({ unknown }: SchemaCheck): string | null {
+  if (unknown.length === 0) return null;
+  return (
+    `The database is newer than this release, which does not know ${counted(unknown)} (the newest is` +
+    ` ${unknown.toSorted().at(-1)}): the next release is about to replace it, or its migrations have to be undone.`
+  );
+}
+
+function counted({ length }: string[]): string {
+  return `${length} migration${length === 1 ? '' : 's'}`;
 }
