@@ -143,7 +143,7 @@ test('tells what becomes of an operation as contacts grow', async () => {
 }, 120_000);
 
 test('tells what a write pays for counts and documents, and keeps both afterwards', async () => {
-  const size = ['--contacts', String(CONTACTS), '--rounds', '1', '--seconds', '1'];
+  const size = ['--contacts', String(CONTACTS), '--rounds', '1', '--seconds', '3'];
   const args = ['run', '--silent', 'bench', '--', '--writes', '--json', '-', ...size];
   const { code, stdout, stderr } = await run('npm', args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('64 writers: done') });
@@ -162,7 +162,7 @@ test('tells what a write pays for counts and documents, and keeps both afterward
 
 test('migrates a table in use, goes on after the run was killed, and undoes it all', async () => {
   // More than one batch before the third at which the first run is killed.
-  const size = ['--contacts', '20000', '--seconds', '1'];
+  const size = ['--contacts', '20000', '--seconds', '3'];
   const { code, stdout, stderr } = await run('npm', [
     'run',
     '--silent',
@@ -197,7 +197,7 @@ test('migrates a table in use, goes on after the run was killed, and undoes it a
 }, 120_000);
 
 test('overloads the service, which answers some and refuses the rest', async () => {
-  const size = ['--contacts', String(CONTACTS), '--seconds', '1', '--warm-up', '0'];
+  const size = ['--contacts', String(CONTACTS), '--seconds', '3', '--warm-up', '0'];
   const args = ['run', '--silent', 'bench', '--', '--overload', '20', '--json', '-', ...size];
   // So few that there are others to refuse, however slow the machine that is to send them.
   const { code, stdout, stderr } = await run('npm', args, { HTTP_MAX_REQUESTS: '4' });

@@ -60,13 +60,7 @@ describe.each(ROUTES)('%s %s', (method, path) => {
     ['a NUL in a name', '{"no\\u0000tes":"x"}', 400, 'invalid_request', 'NUL'],
     ['half a surrogate pair', '{"notes":"\\ud800"}', 400, 'invalid_request', 'surrogate'],
     ['half a surrogate pair in a name', '{"\\udc00":"x"}', 400, 'invalid_request', 'surrogate'],
-    [
-      '10,000 levels',
-      `{"notes":${'['.repeat(10_000)}${']'.repeat(10_000)}}`,
-      400,
-      'invalid_request',
-      'nested',
-    ],
+    ['10,000 levels', `{"notes":${'['.repeat(1e4)}${']'.repeat(1e4)}}`, 400, 'invalid_request', 'nested'],
   ])('%s in the body is refused', async (_what, body, status, code, hint) => {
     const response = await send(body);
     expect(response.status).toBe(status);
@@ -125,17 +119,11 @@ describe.each(ROUTES)('%s %s', (method, path) => {
   });
 
   test('of fifty thousand unknown fields a hundred are named', async () => {
-    const names = Array.from({ length: 50_000 }, (_, place) => `x${place}`);
-    const response = await send(Object.fromEntries(names.map((name) => [name, 0])));
-    expect(response.status).toBe(400);
+    const response = await send(Object.fromEntries(Array.from({ length: 50_000 }, (_, n) => [`x${n}`, 0])));
     const { details } = response.body.error;
+    expect([response.status, details[99].field]).toEqual([400, 'x99']);
+    expect(details[100].message).toBe('There are 49900 further names of which there is no field.');
     expect(details.length).toBeLessThan(110);
-    expect(details[99]).toMatchObject({ field: 'x99', code: 'unknown_field' });
-    expect(details[100]).toEqual({
-      field: 'body',
-      code: 'unknown_field',
-      message: 'There are 49900 further names of which there is no field.',
-    });
   });
 
   test('every fault is listed at once', async () => {

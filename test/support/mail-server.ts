@@ -52,7 +52,7 @@ export class MailServer {
             const code = /code: (\d{6})/.exec(text)?.[1] ?? '';
             this.received.push({ recipients, content, token, code });
             const delay = Math.max(0, ...recipients.map((address) => this.slowFor.get(address) ?? 0));
-            setTimeout(done, delay).unref();
+            return setTimeout(done, delay).unref();
           },
           (error: Error) => done(error),
         );
