@@ -56,7 +56,9 @@ export class ContactsRepository {
       if (this.totals.recall(caller, query) || !isCountedOnce(caller, query)) {
         return this.readList(caller, query, server);
       }
-      await this.totals.afterCount(caller, query);
+      // Not awaited for nothing: until then others would begin to count as well.
+      const counted = this.totals.countUnderWay(caller, query);
+      if (counted) await counted;
       return this.totals.counting(caller, query, () => this.readList(caller, query, server));
     });
   }

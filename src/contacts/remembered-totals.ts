@@ -54,10 +54,12 @@ export class RememberedTotals {
     if (this.totals.size > CAPACITY && leastUsed !== undefined) this.totals.delete(leastUsed);
   }
 
-  /** Waits for whoever is counting the same at the moment: what takes a second once would take many at the same time. */
-  async afterCount(caller: Caller, query: ContactQuery): Promise<void> {
-    // However it ends: who waits does not count on it.
-    await this.counts.get(keyOf(caller, query))?.catch(() => undefined);
+  /**
+   * The end of the count of the same that is under way, however it ends; undefined where there is none. What takes a
+   * second once would take many at the same time.
+   */
+  countUnderWay(caller: Caller, query: ContactQuery): Promise<unknown> | undefined {
+    return this.counts.get(keyOf(caller, query))?.catch(() => undefined);
   }
 
   /** Lets others wait for this count. */
