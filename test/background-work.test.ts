@@ -14,7 +14,7 @@ let mail: MailServer;
 let service: TestService;
 beforeAll(async () => {
   mail = await MailServer.start();
-  troubled = await TroubledService.start({ DATABASE_TIMEOUT_MS: '400', SMTP_URL: mail.url });
+  troubled = await TroubledService.start({ DATABASE_TIMEOUT_MS: '2000', SMTP_URL: mail.url });
   ({ direct, line, service } = troubled);
 });
 beforeEach(async () => {

@@ -60,7 +60,7 @@ async function slowRequest(service: RunningService) {
 
 describe('on SIGTERM', () => {
   test('first it is not ready and still serves, then the door closes and what is in flight is finished', async () => {
-    const service = await start({ DRAIN_DELAY_MS: '4000' });
+    const service = await start({ DRAIN_DELAY_MS: '10000' });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     undo.push(() => agent.destroy());
     expect(await ask(agent, service.url)).toMatchObject({ isReused: false, connection: 'keep-alive' });

@@ -48,7 +48,7 @@ const TRACKED = [
     });
     settings = { DATABASE_URL: pooler.url, DATABASE_DIRECT_URL: database.url };
     routes = await EveryRoute.prepare();
-    service = await TestService.start({ ...routes.settings, ...settings });
+    service = await TestService.start({ ...routes.settings, ...settings, DATABASE_POOL_WAIT_MS: '30000' });
     other = await RunningService.start({ ...routes.settings, ...settings });
   });
   afterAll(async () => {

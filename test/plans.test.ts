@@ -9,7 +9,7 @@ import type { Client } from './support/service.js';
 let plans: ListPlans;
 beforeAll(async () => {
   plans = await ListPlans.start();
-});
+}, 180_000);
 afterAll(() => plans.stop());
 
 /** Documents that hold the term: collected by its trigrams, and then sorted. */

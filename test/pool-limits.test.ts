@@ -16,7 +16,9 @@ beforeAll(async () => {
   service = await TestService.start({
     DATABASE_POOL_SIZE: String(POOL),
     DATABASE_POOL_QUEUE: String(QUEUE),
-    DATABASE_POOL_WAIT_MS: '600',
+    DATABASE_POOL_WAIT_MS: '3000',
+    // Longer than what is slow here goes on.
+    DATABASE_TIMEOUT_MS: '30000',
   });
   direct = new pg.Client({ connectionString: service.databaseUrl });
   await direct.connect();

@@ -8,7 +8,14 @@ import { waitUntil } from '../support/wait.js';
 
 let service: TestService;
 beforeAll(async () => {
-  service = await TestService.start({ RATE_LIMIT_KEY: '100000', RATE_LIMIT_USER: '5' });
+  service = await TestService.start({
+    RATE_LIMIT_KEY: '100000',
+    RATE_LIMIT_USER: '5',
+    // All that is sent at once here is to be counted.
+    HTTP_MAX_REQUESTS: '1000',
+    DATABASE_POOL_QUEUE: '1000',
+    DATABASE_POOL_WAIT_MS: '30000',
+  });
 });
 afterAll(() => service.stop());
 
@@ -28,6 +35,10 @@ const list = (client: Client): Promise<Response> => client.get('/api/contacts?li
 const statuses = async (client: Client, count: number): Promise<number[]> =>
   (await Promise.all(Array.from({ length: count }, () => list(client)))).map(({ status }) => status);
 const granted = (all: readonly number[]): number => all.filter((status) => status === 200).length;
+/** `seconds`, or up to two less where the machine stalls meanwhile. */
+const about = (seconds: number): string => `(${seconds}|${seconds - 1}|${seconds - 2})`;
+const tells = (policy: string, left: number, seconds: number) =>
+  expect.stringMatching(new RegExp(`^"${policy}";r=${left};t=${about(seconds)}$`));
 const limitTo = (id: string, rate_limit: number | null) =>
   service.api.patch(`/api/keys/${id}`, { rate_limit });
 
@@ -39,7 +50,7 @@ describe('each answer tells', () => {
       Array.from({ length: 3 }, () => [200, '"key";q=3;w=60']),
     );
     expect(answers.map(({ headers }) => headers.ratelimit)).toEqual(
-      [2, 1, 0].map((left) => expect.stringMatching(new RegExp(`^"key";r=${left};t=(20|19)$`))),
+      [2, 1, 0].map((left) => tells('key', left, 20)),
     );
   });
 
@@ -63,8 +74,8 @@ describe('each answer tells', () => {
     const { client } = await withLimit(5);
     const answers = [await client.get('/api/companies'), await client.get('/api/contacts?page=0')];
     expect(answers.map(({ status, headers }) => [status, headers.ratelimit])).toEqual([
-      [403, '"key";r=4;t=12'],
-      [400, '"key";r=3;t=12'],
+      [403, tells('key', 4, 12)],
+      [400, tells('key', 3, 12)],
     ]);
   });
 });
@@ -75,15 +86,18 @@ describe('beyond the limit', () => {
     expect(await statuses(client, 2)).toEqual([200, 200]);
     const { status, body, headers } = await list(client);
     expect([status, body.error.code]).toEqual([429, 'rate_limited']);
-    expect(headers['retry-after']).toBe('30');
-    expect(headers.ratelimit).toBe('"key";r=0;t=30');
+    expect(headers['retry-after']).toMatch(new RegExp(`^${about(30)}$`));
+    expect(headers.ratelimit).toEqual(tells('key', 0, 30));
   });
 
   test('of many at once just so many are answered', async () => {
     const { client } = await withLimit(40);
+    const begun = performance.now();
     const all = await statuses(client, 100);
-    expect(granted(all)).toBe(40);
-    expect(all.filter((status) => status === 429)).toHaveLength(60);
+    const refilled = Math.floor((performance.now() - begun) / 1_500);
+    expect(granted(all)).toBeGreaterThanOrEqual(40);
+    expect(granted(all)).toBeLessThanOrEqual(40 + refilled);
+    expect(all.filter((status) => status === 429)).toHaveLength(100 - granted(all));
   });
 
   test('requests are answered again as the bucket refills, and what was refused cost nothing', async () => {
@@ -105,7 +119,10 @@ test('a portal user has one limit, however many sessions', async () => {
   const user = await createPortalUser(service);
   const again = await signIn(service, user.id);
   const answers = [await list(user.client), await list(again)];
-  expect(answers.map(({ headers }) => headers.ratelimit)).toEqual(['"user";r=4;t=12', '"user";r=3;t=12']);
+  expect(answers.map(({ headers }) => headers.ratelimit)).toEqual([
+    tells('user', 4, 12),
+    tells('user', 3, 12),
+  ]);
   expect(granted([...(await statuses(user.client, 4)), ...(await statuses(again, 4))])).toBe(3);
   expect(granted(await statuses((await createPortalUser(service)).client, 1))).toBe(1);
 });

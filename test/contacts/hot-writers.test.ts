@@ -33,7 +33,7 @@ let shared: string[];
 
 beforeAll(async () => {
   // The test is of answers, and not of how long 64 writers wait for a slow machine.
-  service = await TestService.start({ DATABASE_TIMEOUT_MS: '60000' });
+  service = await TestService.start({ DATABASE_TIMEOUT_MS: '60000', DATABASE_POOL_WAIT_MS: '60000' });
   clients = await Promise.all(
     Array.from({ length: WRITERS }, async () => {
       const client = new pg.Client({ connectionString: service.databaseUrl });

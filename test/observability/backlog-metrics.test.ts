@@ -12,7 +12,7 @@ import { waitUntil } from '../support/wait.js';
 let portal: PortalService;
 let service: TestService;
 beforeAll(async () => {
-  portal = await PortalService.start({ METRICS_PORT: '0', DATABASE_TIMEOUT_MS: '500' });
+  portal = await PortalService.start({ METRICS_PORT: '0', DATABASE_TIMEOUT_MS: '2000' });
   ({ service } = portal);
 });
 afterAll(async () => {

@@ -96,6 +96,10 @@ describe('requests', () => {
       const body = JSON.stringify({ email: `${name}@in-flight.test` });
       return fetch(`${service.url}/api/contacts`, { method: 'POST', headers, body });
     };
+    // Its first use is noted on a connection of the pool, once it was answered.
+    await read();
+    const unused = 'SELECT FROM api_key WHERE last_used_at IS NULL';
+    await waitUntil(async () => (await service.sql(unused)).length === 0);
     await whileLocked(async () => {
       const abort = new AbortController();
       const gone = read(abort.signal);

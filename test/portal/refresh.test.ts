@@ -7,7 +7,7 @@ let other: Awaited<ReturnType<PortalService['secondProcess']>>;
 beforeAll(async () => {
   portal = await PortalService.start();
   other = await portal.secondProcess();
-}, 30_000);
+});
 afterAll(async () => {
   await other.stop();
   await portal.stop();
@@ -42,7 +42,7 @@ describe('refresh', () => {
     const { contact, browser } = await portal.signedIn();
     const retry = browser.at();
     await browser.refresh();
-    await age(contact, '28 seconds');
+    await age(contact, '10 seconds');
     expect((await retry.refresh()).status).toBe(200);
     expect(retry.refreshToken).toBe(browser.refreshToken);
   });

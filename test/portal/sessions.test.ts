@@ -8,7 +8,7 @@ let other: Awaited<ReturnType<PortalService['secondProcess']>>;
 beforeAll(async () => {
   portal = await PortalService.start();
   other = await portal.secondProcess();
-}, 30_000);
+});
 afterAll(async () => {
   await other.stop();
   await portal.stop();
@@ -72,7 +72,7 @@ describe('cookies', () => {
     } finally {
       await configured.stop();
     }
-  }, 30_000);
+  });
 
   test('a write with cookies needs an allowed Origin; a read, or a write with the token in its header, does not', async () => {
     const { contact, browser } = await portal.signedIn();

@@ -48,7 +48,7 @@ describe('signing keys', () => {
     } finally {
       await other.stop();
     }
-  }, 30_000);
+  });
 
   test('two rotations, by either name, bring in a key nobody had seen, and it is known at once', async () => {
     const browser = await portal.signIn(await portal.contact());

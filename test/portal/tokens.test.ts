@@ -155,7 +155,7 @@ describe('with a shared secret', () => {
   beforeAll(async () => {
     shared = await portal.secondProcess({ JWT_SECRET: secret });
     browser = await portal.signIn(await portal.contact(), portal.browser(undefined, shared.url));
-  }, 30_000);
+  });
   afterAll(() => shared.stop());
 
   test('tokens are HS256, verify with the secret, and no key is published', async () => {

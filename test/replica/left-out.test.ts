@@ -35,15 +35,23 @@ describe('the replica is left out, and taken back by itself,', () => {
 
   /** Begins a read that takes a minute on the replica, and resolves with its answer to be: the server it came from. */
   async function beginLongRead(service: TestService): Promise<{ answer: Promise<string> }> {
-    const answer = replica.read(service, async ({ planned }) => {
-      const [row] = await planned.query<{ server: string }[]>(
-        `SELECT CASE WHEN pg_is_in_recovery() THEN 'replica' || pg_sleep(60) ELSE 'primary' END AS server
-         FROM (SELECT count(*) FROM contact) AS contacts`,
-      );
-      return row?.server ?? '';
-    });
+    const ask = () =>
+      replica.read(service, async ({ planned }) => {
+        const [row] = await planned.query<{ server: string }[]>(
+          `SELECT CASE WHEN pg_is_in_recovery() THEN 'replica' || pg_sleep(60) ELSE 'primary' END AS server
+           FROM (SELECT count(*) FROM contact) AS contacts`,
+        );
+        return row?.server ?? '';
+      });
     const sleeping = `SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'`;
-    await waitUntil(async () => (await replica.servers.standby.sql(sleeping)).length > 0);
+    let isAnswered = true;
+    let answer = Promise.resolve('');
+    await waitUntil(async () => {
+      // Once more where a busy machine had left out the replica for a moment.
+      if (isAnswered) answer = ask().finally(() => (isAnswered = true));
+      isAnswered = false;
+      return (await replica.servers.standby.sql(sleeping)).length > 0;
+    });
     return { answer };
   }
 
@@ -61,19 +69,26 @@ describe('the replica is left out, and taken back by itself,', () => {
     const { primary, standby } = replica.servers;
     const writer = await Session.open(primary.url());
     await writer.begin();
-    // What is written without a commit is flushed by whole pages.
-    await waitUntil(async () => {
-      const notes = randomBytes(3_000).toString('hex');
-      await writer.client.query(
-        `INSERT INTO company (id, name, notes) VALUES ('co_' || left($1, 8), 'Long', $1)`,
-        [notes],
-      );
-      await delay(300);
-      const [flushed] = await primary.sql<{ lsn: string }>('SELECT pg_current_wal_flush_lsn()::text AS lsn');
-      const behind = 'SELECT 1 WHERE pg_last_wal_replay_lsn() < $1::pg_lsn';
-      return (await standby.sql(behind, [flushed?.lsn])).length > 0;
-    });
-    expect(await replica.isRead(service)).toBe(true);
+    let isRead = false;
+    // A busy machine may be late once. But not waited for: sooner or later anybody flushes the rest, too.
+    for (let time = 1; time <= 3 && !isRead; time += 1) {
+      // What is written without a commit is flushed by whole pages.
+      await waitUntil(async () => {
+        const notes = randomBytes(3_000).toString('hex');
+        await writer.client.query(
+          `INSERT INTO company (id, name, notes) VALUES ('co_' || left($1, 8), 'Long', $1)`,
+          [notes],
+        );
+        await delay(300);
+        const [flushed] = await primary.sql<{ lsn: string }>(
+          'SELECT pg_current_wal_flush_lsn()::text AS lsn',
+        );
+        const behind = 'SELECT 1 WHERE pg_last_wal_replay_lsn() < $1::pg_lsn';
+        return (await standby.sql(behind, [flushed?.lsn])).length > 0;
+      });
+      isRead = await replica.isRead(service);
+    }
+    expect(isRead).toBe(true);
     await writer.end('ROLLBACK');
     await writer.client.end();
   });

@@ -122,7 +122,7 @@ describe('a process killed with -9', () => {
 describe('behind a dead switch', () => {
   async function behindProxy(): Promise<{ proxy: SilentProxy; client: Client }> {
     const proxy = await SilentProxy.to(service.databaseUrl);
-    const settings = { DATABASE_URL: proxy.through(service.databaseUrl), DATABASE_TIMEOUT_MS: '3000' };
+    const settings = { DATABASE_URL: proxy.through(service.databaseUrl), DATABASE_TIMEOUT_MS: '10000' };
     const cutOff = await TestService.start(settings);
     undo.push(async () => {
       proxy.close();

@@ -63,7 +63,7 @@ export class DemoPortal {
   async visit(url = this.home, options: BrowserContextOptions = {}): Promise<Page> {
     const context = await this.browser.newContext({ viewport: DESKTOP, ...options });
     this.contexts.push(context);
-    context.setDefaultTimeout(8_000);
+    context.setDefaultTimeout(30_000);
     const page = await context.newPage();
     await page.goto(url);
     return page;

@@ -57,7 +57,7 @@ export class PlantedTraffic {
     const service = await RunningService.start({
       ...provider.settings,
       DATABASE_URL: database.url,
-      DATABASE_TIMEOUT_MS: '1000',
+      DATABASE_TIMEOUT_MS: '5000',
       LOG_LEVEL: 'trace',
       MAIL_FROM: 'Acme <no-reply@acme.test>',
       PORTAL_ORIGINS: PORTAL,

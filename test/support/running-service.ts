@@ -7,6 +7,9 @@ import { waitUntil } from './wait.js';
 
 /** What it prints is where the world finds it: PUBLIC_URL, if it has one. */
 const LISTENING = /running at (\S+)\n/;
+/** Somebody else came first. */
+const PORT_TAKEN = /Port \d+ is taken/;
+const STARTS = 3;
 
 type Settings = Record<string, string | undefined>;
 
@@ -32,11 +35,17 @@ export class RunningService {
 
   /** The same, and waits until it listens. @throws Error with its output if it ends before. */
   static async start(settings: Settings): Promise<RunningService> {
-    const port = settings.PORT ?? String(await freePort());
-    const service = RunningService.begin({ ...settings, PORT: port });
-    await service.listens();
-    service.url = `http://127.0.0.1:${port}`;
-    return service;
+    for (let start = 1; ; start += 1) {
+      const port = settings.PORT ?? String(await freePort());
+      const service = RunningService.begin({ ...settings, PORT: port });
+      try {
+        await service.listens();
+        service.url = `http://127.0.0.1:${port}`;
+        return service;
+      } catch (error) {
+        if (start === STARTS || !PORT_TAKEN.test((error as Error).message)) throw error;
+      }
+    }
   }
 
   async listens(): Promise<void> {
