@@ -8,18 +8,11 @@ import { Strategy } from 'passport-jwt';
 import { isId } from '../common/ids.js';
 import { bearerToken } from './api-key.strategy.js';
 import type { PortalCaller } from './caller.js';
+import { JWT_SETTINGS, type JwtSettings } from './jwt-settings.js';
 import { PortalCallersRepository } from './portal-callers.repository.js';
 import { SESSION_COOKIE } from './session-cookie.js';
 import { VerificationKeys } from './verification-keys.js';
 import { type Claims, VerifiedTokens } from './verified-tokens.js';
-
-/** How portal tokens are verified: by the published keys (ES256), or by a shared secret (HS256), never both. */
-export interface JwtSettings {
-  readonly issuer: string;
-  readonly audience: string;
-  readonly sharedSecret?: string;
-}
-export const JWT_SETTINGS = Symbol('JWT_SETTINGS');
 
 /** Clock difference tolerated, in seconds. */
 const SKEW = 5;
