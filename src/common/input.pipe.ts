@@ -42,8 +42,10 @@ export function parseInput<T extends object>(
     throw new ApiError('invalid_request', { message: 'The body must be a JSON object.' });
   }
   const rules = rulesOf(Dto);
-  const known = [...rules.keys()].filter((name) => !without.includes(name));
-  const faults = [...unknownNames(known, value, kind), ...repeatedParameters(value, kind)];
+  const isKnown = (name: string): boolean => rules.has(name) && !without.includes(name);
+  const unknown = Object.keys(value).filter((name) => !isKnown(name));
+  const faults = repeatedParameters(value, kind);
+  if (unknown.length > 0) faults.unshift(...unknownNames(unknown, [...rules.keys()].filter(isKnown), kind));
   const flagged = new Set(faults.map((fault) => fault.field));
   // Known fields only, and not by a library that takes keys such as "constructor" inside a value for code.
   const dto = new Dto();
@@ -60,6 +62,7 @@ export function parseInput<T extends object>(
 }
 
 function soundPart<T extends object>(dto: T, faults: readonly Fault[]): Partial<T> {
+  if (faults.length === 0) return dto;
   const faulty = new Set(faults.map(({ field }) => field));
   return Object.fromEntries(Object.entries(dto).filter(([name]) => !faulty.has(name))) as Partial<T>;
 }
@@ -76,8 +79,7 @@ export function unknownName(name: string, known: readonly string[], kind: 'body'
 /** So many are named each by itself: finding what was meant, and saying so, costs more than sending a name. */
 const NAMED = 100;
 
-function unknownNames(known: readonly string[], value: object, kind: 'body' | 'query'): Fault[] {
-  const names = Object.keys(value).filter((name) => !known.includes(name));
+function unknownNames(names: readonly string[], known: readonly string[], kind: 'body' | 'query'): Fault[] {
   const faults = names.slice(0, NAMED).map((name) => unknownName(name, known, kind));
   const further = names.length - faults.length;
   if (further === 0) return faults;
