@@ -66,19 +66,13 @@ export class MagicLinksRepository {
   }
 
   async recent(db: Queryable, addressHash: Buffer, clientAddress: string): Promise<RecentRequests> {
-    const windows = Object.entries({ address: 'address_hash = $1', client: 'client_address = $2' }).flatMap(
-      ([whose, isIts]) =>
-        ['hour', 'day'].map((window) => {
-          const within = `FILTER (WHERE ${isIts} AND created_at > now() - interval '1 ${window}')`;
-          return `(count(*) ${within})::int AS ${whose}_${window},
-         extract(epoch FROM min(created_at) ${within} + interval '1 ${window}' - now())::float8
-           AS ${whose}_${window}_frees_in`;
-        }),
-    );
     const [row] = await db.query<RecentRequests[]>(
       `SELECT
          extract(epoch FROM now() - max(created_at) FILTER (WHERE address_hash = $1))::float8 AS since_last,
-         ${windows.join(',\n         ')}
+         ${countedWithin('hour', 'address', 'address_hash = $1')},
+         ${countedWithin('day', 'address', 'address_hash = $1')},
+         ${countedWithin('hour', 'client', 'client_address = $2')},
+         ${countedWithin('day', 'client', 'client_address = $2')}
        FROM magic_link
        WHERE (address_hash = $1 OR client_address = $2) AND created_at > now() - interval '1 day'`,
       [addressHash, clientAddress],
@@ -160,6 +154,13 @@ export class MagicLinksRepository {
     const [tried] = rows;
     return tried?.right ? { contactId: tried.contactId, redirect: tried.redirect } : null;
   }
+}
+
+/** How many requests there were in the window before now, and in how many seconds the oldest of them leaves it. */
+function countedWithin(window: 'hour' | 'day', whose: string, isIts: string): string {
+  const counted = `FILTER (WHERE ${isIts} AND created_at > now() - interval '1 ${window}')`;
+  return `(count(*) ${counted})::int AS ${whose}_${window},
+         extract(epoch FROM min(created_at) ${counted} + interval '1 ${window}' - now())::float8 AS ${whose}_${window}_frees_in`;
 }
 
 /** Before the link, as whoever changes the contact does it: in another order, the two would wait for each other. */
