@@ -11,7 +11,8 @@ export const PLANTED = {
 
 /** What looks like a secret, whoever's it is: API keys, tokens, cookies, links. */
 const SHAPES = [/smk_\w+/, /eyJ[\w-]{5,}/, /sm_(client|refresh)\b/, /token=/];
-const VALUES = [/zdenka/i, /plant[oe]/i, /555.?019/, /203\.0\.113\.99/];
+// Of the phone number so much that no time in nanoseconds has it by chance.
+const VALUES = [/zdenka/i, /plant[oe]/i, /555\D{0,3}019\D{0,3}283/, /203\.0\.113\.99/];
 
 /** What of the planted values, of the shape of a secret or of `more` is in `text`, with what stands around it. */
 export function leaks(text: string, more: readonly string[] = []): string[] {
