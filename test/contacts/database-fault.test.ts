@@ -103,14 +103,13 @@ test('connections that end in the moment they are opened are a 503 each, and not
 });
 
 describe('a write that waits behind a lock', () => {
-  const blocked = async (): Promise<void> => {
-    for (;;) {
+  const blocked = (): Promise<void> =>
+    waitUntil(async () => {
       const { rowCount } = await direct.query(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
       );
-      if (rowCount) return;
-    }
-  };
+      return Boolean(rowCount);
+    });
 
   test('is given up with a 503 and not done later', async () => {
     await direct.query('BEGIN; LOCK TABLE contact');

@@ -16,7 +16,8 @@ export class TroubledService {
   /** On a database of its own; `settings` are environment variables. */
   static async start(settings: Record<string, string> = {}): Promise<TroubledService> {
     const database = await createTestDatabase();
-    const direct = new pg.Client({ connectionString: database.url });
+    // What never gets its lock says so, before the test is over.
+    const direct = new pg.Client({ connectionString: database.url, statement_timeout: 30_000 });
     await direct.connect();
     const line = new Line(new URL(database.url));
     const service = await TestService.start({ ...settings, DATABASE_URL: await line.open() });
