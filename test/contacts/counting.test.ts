@@ -112,6 +112,8 @@ describe('a total that takes long to count', () => {
     const reading = listsAtOnce('search=frequent');
     // Not the fold, which waits for the same lock.
     const victim = async (): Promise<number | undefined> => {
+      // In a transaction it would be looked at once.
+      await client.query('SELECT pg_stat_clear_snapshot()');
       const { rows } = await client.query<{ pid: number }>(
         `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'contacts'
            AND pg_backend_pid() = ANY (pg_blocking_pids(pid))`,

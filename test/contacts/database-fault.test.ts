@@ -105,6 +105,8 @@ test('connections that end in the moment they are opened are a 503 each, and not
 describe('a write that waits behind a lock', () => {
   const blocked = (): Promise<void> =>
     waitUntil(async () => {
+      // In a transaction it would be looked at once.
+      await direct.query('SELECT pg_stat_clear_snapshot()');
       const { rowCount } = await direct.query(
         `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
       );
