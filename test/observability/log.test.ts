@@ -130,6 +130,7 @@ describe('a process', () => {
     expect(leaks(service.output)).toEqual([]);
   });
 
+  // A device that is always full, as Linux has it.
   (existsSync(FULL) ? test : test.skip)(
     'that cannot write its log goes on, says so once, and drains as ever',
     async () => {
