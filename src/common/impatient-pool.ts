@@ -11,6 +11,8 @@ import { requestShed } from './signals.js';
 /** A server that is read-only by intent would have every connection renewed for every write: at most this often, in ms. */
 const RENEW_EVERY = 1_000;
 const READ_ONLY = '25006';
+/** In no transaction, as the server said with its last answer. */
+const IDLE = 'I';
 /** What pg's pool says when all connections are busy, which says nothing about the database, or when it is closed. */
 const OWN_REFUSAL = /^(timeout exceeded when trying to connect|Cannot use a pool after calling end)/;
 
@@ -18,8 +20,8 @@ type Connected = Parameters<pg.Pool['connect']>[0];
 
 /**
  * Lets nobody wait behind too many others: whoever came last would wait longest, and hold up what needs no connection.
- * Drops a connection that comes back with its query unanswered: all that followed would wait behind that. And with a
- * lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
+ * Drops a connection that comes back in a transaction, or with its query unanswered: all that followed would wait behind
+ * that. And with a lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
  */
 export class ImpatientPool extends ObservedPool {
   private readonly unused = new Set<pg.Client>();
@@ -189,7 +191,9 @@ export class ImpatientPool extends ObservedPool {
     this.used.delete(client);
     // pg has no public name for it, and readyForQuery is false for a moment after every refused statement, too.
     const { _activeQuery: unanswered } = client as unknown as { _activeQuery: object | null | undefined };
-    if (unanswered || this.outdated.has(client)) void client.end();
+    // An end that came to nothing, cancelled perhaps, would leave its transaction to whoever comes next.
+    const isWithin = client.getTransactionStatus() !== IDLE;
+    if (unanswered || isWithin || this.outdated.has(client)) void client.end();
     else if (!error) this.unused.add(client);
     if (!unanswered && !error) return;
     this.dropUnused();

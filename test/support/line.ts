@@ -2,12 +2,18 @@
 // what it opens.
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 
-/** Decides about what the service sends: pass it on, lose it, or lose the answer to it, or answer otherwise. */
-type Watch = (sent: string) => 'pass' | 'lose' | 'lose-answer' | 'end-answer' | Promise<'pass'>;
+/** What becomes of something the service sends. */
+type Mishap = 'lose' | 'lose-answer' | 'end-answer' | 'refuse';
+
+/** Decides about what the service sends: pass it on, or lose it, its answer, or have another one given. */
+type Watch = (sent: string) => 'pass' | Mishap | Promise<'pass'>;
 
 /** ReadyForQuery, and an ErrorResponse as an administrator's end of the session brings it. */
 const READY = Buffer.from('Z\0\0\0\x05I');
 const FIELDS = 'SFATAL\0C57P01\0Mterminating connection due to administrator command\0RProcessInterrupts\0\0';
+/** A statement that fails, as any may that is cancelled just then. */
+const FAILING = 'SELECT 1 / 0\0';
+const REFUSED = Buffer.concat([Buffer.from([0x51, 0, 0, 0, FAILING.length + 4]), Buffer.from(FAILING)]);
 const ENDED = Buffer.concat([Buffer.from([0x45, 0, 0, 0, FIELDS.length + 4]), Buffer.from(FIELDS)]);
 
 export class Line {
@@ -69,9 +75,9 @@ export class Line {
 
   /**
    * Ends the connection on which `text` is sent next: before it arrives, or when its answer does, with or without the
-   * words of an administrator's end.
+   * words of an administrator's end. Or has the server refuse it, which is for statements without parameters.
    */
-  loseNext(what: 'lose' | 'lose-answer' | 'end-answer', text: string): void {
+  loseNext(what: Mishap, text: string): void {
     this.watch = (sent) => {
       if (!sent.includes(text)) return 'pass';
       this.watch = () => 'pass';
@@ -112,7 +118,7 @@ export class Line {
       if (decision === 'lose') far.destroy();
       losesAnswer ||= decision === 'lose-answer';
       endsAnswer ||= decision === 'end-answer';
-      if (typeof decision === 'string') far.write(chunk);
+      if (typeof decision === 'string') far.write(decision === 'refuse' ? REFUSED : chunk);
       else void decision.then(() => far.write(chunk));
     });
     far.on('data', (chunk: Buffer) => {
