@@ -1,10 +1,10 @@
 // How the process ends: not ready, no new connections, what is under way finished, everything closed.
-import type { Server } from 'node:http';
-import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { stillClosing } from './common/closing.js';
 import { type Env, drainDelayOf } from './config/env.js';
+import type { Doors } from './doors.js';
 import { InFlight } from './health/in-flight.js';
 import { Readiness } from './health/readiness.js';
 
@@ -19,11 +19,19 @@ export function onSignal(next: () => void): void {
   reaction = next;
 }
 
-/** The first signal finishes what is under way, the second ends at once. `release` is called last. */
-export function drainOnSignal(app: NestFastifyApplication, env: Env, release: () => Promise<void>): void {
+interface Service {
+  readonly app: NestFastifyApplication;
+  readonly doors: Doors;
+  readonly env: Env;
+  /** Called last. */
+  readonly release: () => Promise<void>;
+}
+
+/** The first signal finishes what is under way, the second ends at once. */
+export function drainOnSignal(service: Service): void {
   onSignal(() => {
     onSignal(() => process.exit(1));
-    drain(app, env, release).then(
+    drain(service).then(
       () => process.exit(0),
       (error: unknown) => {
         new Logger('Drain').error(error);
@@ -33,7 +41,7 @@ export function drainOnSignal(app: NestFastifyApplication, env: Env, release: ()
   });
 }
 
-async function drain(app: NestFastifyApplication, env: Env, release: () => Promise<void>): Promise<void> {
+async function drain({ app, doors, env, release }: Service): Promise<void> {
   const logger = new Logger('Drain');
   const inFlight = app.get(InFlight);
   setTimeout(() => {
@@ -48,28 +56,9 @@ async function drain(app: NestFastifyApplication, env: Env, release: () => Promi
   inFlight.endConnections();
   // Balancers find out at their next question, and send requests until then.
   await delay(drainDelayOf(env));
-  await closeDoor(app.getHttpServer());
-  const closed = app.close().then(release);
-  await Promise.race([closed, inFlight.quiet(SILENT_FOR)]);
+  const { empty } = await doors.close();
+  await Promise.race([empty, inFlight.quiet(SILENT_FOR)]);
   app.getHttpServer().closeAllConnections();
-  await closed;
-}
-
-/** Turns of the event loop that are given to whoever waits to be let in. */
-const TURNS = 1_000;
-
-/**
- * Stops listening at a moment when nobody waits to be let in. The system cuts off those who do, and a balancer that
- * does not ask for readiness may have sent them a request already, which it must not send again.
- */
-async function closeDoor(server: Server): Promise<void> {
-  let hasCome = false;
-  server.on('connection', () => (hasCome = true));
-  for (let count = 0; count < TURNS; count += 1) {
-    hasCome = false;
-    const begun = performance.now();
-    await turn();
-    if (!hasCome && performance.now() - begun < 1) break;
-  }
-  server.close();
+  await app.close();
+  await release();
 }

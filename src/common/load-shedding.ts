@@ -67,12 +67,7 @@ export class LoadShedding {
     // Expectations we do not know are not met (RFC 9110, section 10.1.1); Node would refuse them without our headers.
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     server.keepAliveTimeout = options.keepAliveTimeout ?? server.keepAliveTimeout;
-    server.maxConnections = this.settings.HTTP_MAX_CONNECTIONS + RESERVE;
-    server.on('connection', (socket) => {
-      this.connections += 1;
-      if (this.connections > this.settings.HTTP_MAX_CONNECTIONS) this.surplus.add(socket);
-      socket.once('close', () => (this.connections -= 1));
-    });
+    server.on('connection', (socket) => this.admit(socket));
     server
       .once('listening', () => {
         this.limit.watch(() => this.startNext());
@@ -83,6 +78,14 @@ export class LoadShedding {
         this.slow.stop();
       });
     return server;
+  }
+
+  private admit(socket: Socket): void {
+    this.connections += 1;
+    socket.once('close', () => (this.connections -= 1));
+    const surplus = this.connections - this.settings.HTTP_MAX_CONNECTIONS;
+    if (surplus > 0) this.surplus.add(socket);
+    if (surplus > RESERVE) socket.destroy();
   }
 
   private isBeyond({ socket }: IncomingMessage): boolean {

@@ -1,0 +1,74 @@
+// Where connections come in: a crowd is let in by a busy process, and nobody else's port is shared.
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createApp } from '../src/app.setup.js';
+import { loadEnv } from '../src/config/env.js';
+import { Doors } from '../src/doors.js';
+import { type TestDatabase, createTestDatabase } from './support/database.js';
+import { runEntry } from './support/process.js';
+
+let database: TestDatabase;
+let app: NestFastifyApplication;
+let server: Server;
+let doors: Doors;
+let port: number;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  app = await createApp(loadEnv({ NODE_ENV: 'test', LOG_LEVEL: 'silent', DATABASE_URL: database.url }));
+  doors = await Doors.open(app, { host: '127.0.0.1', port: 0 });
+  server = app.getHttpServer();
+  port = (server.address() as AddressInfo).port;
+});
+afterAll(async () => {
+  await app.close();
+  await database.drop();
+});
+
+// Elsewhere there is one listener, which lets in one.
+const onLinux = process.platform === 'linux' ? test : test.skip;
+
+onLinux('several connections are let in at one turn of the event loop', async () => {
+  const CROWD = 64;
+  let now = 0;
+  const turns: number[] = [];
+  server.on('connection', () => turns.push(now));
+  // The system has let them all in before this process looks.
+  const sockets = Array.from({ length: CROWD }, () => connect(port, '127.0.0.1'));
+  for (; turns.length < CROWD; now += 1) await turn();
+  for (const socket of sockets) socket.destroy();
+  expect(new Set(turns).size).toBeLessThan(CROWD);
+});
+
+test('a request is answered whichever of them lets it in', async () => {
+  const ask = async (): Promise<number> => {
+    const headers = { connection: 'close' };
+    return (await fetch(`http://127.0.0.1:${port}/health/live`, { headers })).status;
+  };
+  expect(new Set(await Promise.all(Array.from({ length: 64 }, ask)))).toEqual(new Set([200]));
+});
+
+test('another copy of the service does not share the port, and says who has it', async () => {
+  const { code, stderr } = await runEntry('main', [], { PORT: String(port), DATABASE_URL: database.url });
+  expect(code).toBe(1);
+  expect(stderr).toContain(
+    `Port ${port} is taken by another program. Set PORT to a free one, e.g. PORT=3001.`,
+  );
+});
+
+test('closed, nobody is let in by any of them, and who is inside may stay', async () => {
+  const inside = connect(port, '127.0.0.1');
+  await once(inside, 'connect');
+  const { empty } = await doors.close();
+  for (let count = 0; count < 64; count += 1) {
+    const [error] = await once(connect(port, '127.0.0.1'), 'error');
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' });
+  }
+  inside.write('GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  const [answer] = (await once(inside, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 /);
+  await empty;
+});
