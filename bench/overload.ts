@@ -21,76 +21,86 @@ interface Overload {
   options: Options;
 }
 
+/** One peak and then a crowd, in turns, so that a machine that is slower for a while is so for both. */
 export async function overload({ client, start, options }: Overload, progress: Progress): Promise<void> {
   const server = await start('service');
   const requests = await mixedRequests(client, options);
-  const { seconds, warmUp, overloadFactor: factor } = options;
+  const { seconds, warmUp, overloadFactor: factor, rounds } = options;
   const crowd = (): Crowd => ({ server, requests, seconds, unique: unique() });
-  progress.begin(`the peak, by ${CONNECTIONS} connections that wait for their answers`);
   await takeTurns({ ...crowd(), seconds: warmUp }, CONNECTIONS);
-  const peak = perSecond(await takeTurns(crowd(), CONNECTIONS));
-  progress.done(`${group(peak)} requests/s`);
-  progress.begin(`${factor} times as many, whether they are answered or not`);
-  const answers = await arrive(crowd(), peak * factor);
-  progress.done();
-  progress.begin('the peak again');
-  const after = perSecond(await takeTurns(crowd(), CONNECTIONS));
-  progress.done(`${group(after)} requests/s`);
+  const outcome: Outcome = { peaks: [], crowds: [] };
+  for (let round = 0; ; round += 1) {
+    progress.begin(`the peak, by ${CONNECTIONS} connections that wait for their answers`);
+    const peak = goodPerSecond(await takeTurns(crowd(), CONNECTIONS));
+    outcome.peaks.push(peak);
+    progress.done(`${group(peak)} requests/s`);
+    if (round === rounds) break;
+    progress.begin(`${factor} times as many, whether they are answered or not`);
+    const answers = await arrive(crowd(), peak * factor);
+    outcome.crowds.push({ ...answers, offered: peak * factor });
+    progress.done(`${group(goodPerSecond(answers))} good answers/s`);
+  }
   await tidyUp(client);
-  tell({ peak, rate: peak * factor, after, answers }, options);
+  tell(outcome, options);
 }
 
-function perSecond({ good, seconds }: Answers): number {
+function goodPerSecond({ good, seconds }: Answers): number {
   return good.length / seconds;
 }
 
 interface Outcome {
-  peak: number;
-  rate: number;
-  /** The peak again, once the crowd has gone. */
-  after: number;
-  answers: Answers;
+  /** Good answers a second: before each crowd, and after the last. */
+  readonly peaks: number[];
+  readonly crowds: (Answers & { readonly offered: number })[];
 }
 
-function tell({ peak, rate, after, answers }: Outcome, { json, contacts }: Options): void {
-  const { good, refused, failed, seconds } = answers;
-  const goodPerSecond = perSecond(answers);
-  const result = {
-    contacts,
-    peak,
-    offered: rate,
-    good: { perSecond: goodPerSecond, share: goodPerSecond / peak, ...percentiles(good) },
-    refused: { perSecond: refused.length / seconds, ...percentiles(refused) },
-    failed,
-    after,
-  };
-  if (json === '-') return void process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  const { share } = result.good;
+function tell({ peaks, crowds }: Outcome, { json, contacts }: Options): void {
+  const [peak, offered] = [mean(peaks), mean(crowds.map((crowd) => crowd.offered))];
+  const good = rates(crowds, (crowd) => crowd.good);
+  const refused = rates(crowds, (crowd) => crowd.refused);
+  const share = good.perSecond / peak;
+  const failed = failures(crowds);
+  if (json === '-') {
+    const result = { contacts, peak, peaks, offered, good: { ...good, share }, refused, failed };
+    return void process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  }
   const mark = (reached: boolean): string => (reached ? '✓' : '✗');
+  const kinds = Object.entries(failed).map(([status, count]) => `${count} of status ${status}`);
   process.stdout.write(`
-peak            ${number(peak)} req/s by ${CONNECTIONS} connections
-offered         ${number(rate)} req/s
-good answers    ${number(goodPerSecond)} req/s, ${(share * 100).toFixed(0)} % of the peak ${mark(share >= KEPT_TARGET)}, ${times(good)}
-refused         ${number(result.refused.perSecond)} req/s, ${times(refused)} ${mark(percentiles(refused).p50 < REFUSAL_TARGET)}
-failed          ${failures(failed)}
-peak afterwards ${number(after)} req/s
+peak            ${number(peak)} req/s by ${CONNECTIONS} connections: ${peaks.map(number).join(', ')}
+offered         ${number(offered)} req/s
+good answers    ${described(good)}, ${(share * 100).toFixed(0)} % of the peak ${mark(share >= KEPT_TARGET)}
+refused         ${described(refused)} ${mark(refused.p50 < REFUSAL_TARGET)}
+failed          ${kinds.join(', ') || 'none'}
 `);
 }
 
-function percentiles(all: readonly number[]): { p50: number; p99: number } {
-  const sorted = all.toSorted((one, other) => one - other);
+interface Rates {
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+}
+
+function rates(crowds: readonly Answers[], of: (answers: Answers) => readonly number[]): Rates {
+  const sorted = crowds.flatMap((crowd) => of(crowd)).toSorted((one, other) => one - other);
   const at = (share: number): number => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
-  return { p50: at(0.5), p99: at(0.99) };
+  const seconds = crowds.reduce((sum, crowd) => sum + crowd.seconds, 0);
+  return { perSecond: sorted.length / seconds, p50: at(0.5), p99: at(0.99) };
 }
 
-function failures(failed: Answers['failed']): string {
-  const kinds = Object.entries(failed).map(([status, count]) => `${count} of status ${status}`);
-  return kinds.join(', ') || 'none';
+function described({ perSecond, p50, p99 }: Rates): string {
+  return `${number(perSecond)} req/s, p50 ${number(p50)} ms, p99 ${number(p99)} ms`;
 }
 
-function times(all: readonly number[]): string {
-  const { p50, p99 } = percentiles(all);
-  return `p50 ${number(p50)} ms, p99 ${number(p99)} ms`;
+/** How many had each status that is neither good nor a refusal; 0 is no answer at all. */
+function failures(crowds: readonly Answers[]): Answers['failed'] {
+  const sum: Answers['failed'] = {};
+  for (const [status, count] of crowds.flatMap(({ failed }) => Object.entries(failed)))
+    sum[Number(status)] = (sum[Number(status)] ?? 0) + count;
+  return sum;
 }
+
+const mean = (all: readonly number[]): number => all.reduce((sum, one) => sum + one, 0) / all.length;
 
 const unique = (): string => `o${randomBytes(4).toString('hex')}n`;
