@@ -2,7 +2,7 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createApp } from './app.setup.js';
 import { logLastWords } from './common/last-words.js';
-import { DEMO_PATH, type Env, loadEnv } from './config/env.js';
+import { DEMO_PATH, type Env, loadEnv, publicUrlOf } from './config/env.js';
 import { startLogger } from './config/logger.js';
 import { Doors } from './doors.js';
 import { drainOnSignal, onSignal } from './drain.js';
@@ -36,11 +36,12 @@ async function start(given: Env): Promise<void> {
     }
     await requireDatabase(env);
     const app = await createApp(env);
-    const key = database.embedded ? await prepareFirstStart(app) : null;
     const where = { host: env.HOST, port: env.PORT, backlog: env.HTTP_MAX_CONNECTIONS };
     const doors = await Doors.open(app, where);
+    // After all that may fail: the key is told once.
+    const key = database.embedded ? await prepareFirstStart(app) : null;
     drainOnSignal({ app, doors, env, release: database.close });
-    const url = env.PUBLIC_URL ?? localUrl(app);
+    const url = env.PUBLIC_URL ? publicUrlOf(env) : localUrl(app);
     await database.announce(url);
     const visitor = database.embedded ? await findSampleVisitor(app) : null;
     const demo = env.NODE_ENV === 'production' ? null : { url: url + DEMO_PATH, visitor };

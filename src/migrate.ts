@@ -59,9 +59,10 @@ async function main(args: string[]): Promise<number> {
       return 0;
     }
     const env = loadEnv();
-    const database = await openDatabase(env);
+    const { DATABASE_URL, DATABASE_DIRECT_URL = DATABASE_URL } = env;
+    const database = await openDatabase({ DATABASE_URL: DATABASE_DIRECT_URL });
     try {
-      const url = env.DATABASE_DIRECT_URL ?? database.url;
+      const { url } = database;
       const setting = env.DATABASE_DIRECT_URL ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL';
       await awaitDatabase(url, { timeout: env.DATABASE_START_TIMEOUT_MS, tell, setting });
       const migrator = new Migrator({ url });
@@ -99,7 +100,7 @@ function readArguments(args: string[]) {
   const { values, positionals } = parse(args);
   if (values.help) return { values };
   const [command, name, ...rest] = positionals;
-  const allowed = command === undefined ? undefined : ALLOWED[command];
+  const allowed = command !== undefined && Object.hasOwn(ALLOWED, command) ? ALLOWED[command] : undefined;
   if (!allowed)
     throw new UsageError(command === undefined ? 'No command given.' : `Unknown command: ${command}`);
 

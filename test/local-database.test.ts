@@ -48,6 +48,16 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await ended;
 }
 
+it.each(['DATABASE_DIRECT_URL', 'DATABASE_REPLICA_URL'])(
+  'is not used where %s names another one',
+  async (name) => {
+    const env = { [name]: 'postgres://db.internal/contacts' };
+    const sentence = `${name} is set, and DATABASE_URL is not: set both or none.`;
+    await expect(openDatabase(env)).rejects.toThrow(sentence);
+    await expect(openServiceDatabase(env)).rejects.toThrow(sentence);
+  },
+);
+
 /** The session of a process, from Linux's own account of it. */
 async function sessionOf(pid: number | undefined): Promise<string | undefined> {
   return (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ')[3];

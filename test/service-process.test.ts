@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
+import { allowedOrigins, loadEnv } from '../src/config/env.js';
 import { type TestDatabase, createTestDatabase } from './support/database.js';
 import { printed, runEntry, startEntry } from './support/process.js';
 import { waitUntil } from './support/wait.js';
@@ -35,6 +36,16 @@ test('serves a real server, without sample data or a new key, and drains on SIGT
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
+});
+
+test('prints links that lead somewhere, however PUBLIC_URL ends', async () => {
+  const child = start({ DATABASE_URL: database.url, PUBLIC_URL: 'http://contacts.test/' });
+  expect(await printed(child, BANNER)).not.toMatch(/test\/\//);
+});
+
+test('its own address is a URL where it is one of IPv6', () => {
+  const env = loadEnv({ NODE_ENV: 'test', HOST: '::1', PORT: '3000' });
+  expect(allowedOrigins(env)).toEqual(['http://[::1]:3000']);
 });
 
 // How long the queue of connections may be, and whether a stopped process is let in, is the system's affair.

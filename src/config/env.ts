@@ -1,5 +1,6 @@
 // The environment, read once: typed, defaulted, and refused when it is unsafe for production.
 import { existsSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { readSecretFiles } from './secret-files.js';
 
@@ -142,7 +143,8 @@ export const DEMO_PATH = '/portal-demo/';
 /** Our own base URL, without a slash at its end: what links start with, whatever Host a request names. */
 export function publicUrlOf(env: Env): string {
   // The address of every interface is one to listen on, not one to go to.
-  const host = ['0.0.0.0', '::'].includes(env.HOST) ? 'localhost' : env.HOST;
+  const place = ['0.0.0.0', '::'].includes(env.HOST) ? 'localhost' : env.HOST;
+  const host = isIPv6(place) ? `[${place}]` : place;
   return (env.PUBLIC_URL ?? `http://${host}:${env.PORT}`).replace(/\/+$/, '');
 }
 

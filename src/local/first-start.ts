@@ -3,11 +3,15 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ApiKeysService } from '../auth/api-keys.service.js';
 import { OPERATOR, SCOPES } from '../auth/caller.js';
+import { transaction } from '../common/transaction.js';
 import { CompaniesService } from '../companies/companies.service.js';
 import { ContactsService } from '../contacts/contacts.service.js';
 import { sampleCompanies } from './sample-data.js';
 
-/** Fills an empty database through the services' own path and answers the text of a new key, or null if not empty. */
+/**
+ * Fills an empty database through the services' own path and answers the text of a new key, or null if not empty. All of
+ * it or nothing: a start that is broken off leaves the next one to be the first.
+ */
 export async function prepareFirstStart(app: INestApplicationContext): Promise<string | null> {
   const [used] = await app
     .get(DataSource)
@@ -17,12 +21,14 @@ export async function prepareFirstStart(app: INestApplicationContext): Promise<s
   if (used) return null;
   const companies = app.get(CompaniesService);
   const contacts = app.get(ContactsService);
-  for (const { contacts: people, ...company } of sampleCompanies()) {
-    const { id } = await companies.create(OPERATOR, company);
-    for (const person of people) await contacts.create(OPERATOR, { ...person, company_id: id });
-  }
-  const issued = await app.get(ApiKeysService).create(OPERATOR, { name: 'first start', scopes: [...SCOPES] });
-  return issued.key;
+  return transaction(app.get(DataSource), async (db) => {
+    for (const { contacts: people, ...company } of sampleCompanies()) {
+      const { id } = await companies.create(OPERATOR, company, db);
+      for (const person of people) await contacts.create(OPERATOR, { ...person, company_id: id }, db);
+    }
+    const everything = { name: 'first start', scopes: [...SCOPES] };
+    return (await app.get(ApiKeysService).create(OPERATOR, everything, db)).key;
+  });
 }
 
 /** E-mail address of a contact to try the portal demo with; null if nobody may sign in. */

@@ -28,7 +28,7 @@ export class AlreadyRunning extends Error {
   override name = 'AlreadyRunning';
 }
 
-type DatabaseEnv = Pick<Env, 'DATABASE_URL'>;
+type DatabaseEnv = Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_REPLICA_URL'>;
 
 const DATABASE = 'contacts';
 /** Advisory locks: held shared by every process that uses the embedded server, and by the one service. */
@@ -43,10 +43,12 @@ const DATA_FOLDER = fileURLToPath(new URL('../../.data', import.meta.url));
 
 /**
  * The database for a command that may run beside the service.
- * @throws Error when the embedded PostgreSQL is not installed or does not start.
+ * @throws Error when the embedded PostgreSQL is not installed or does not start, or when only a part of another
+ * database is named.
  */
 export async function openDatabase(env: DatabaseEnv, folder = DATA_FOLDER): Promise<LocalDatabase> {
   if (env.DATABASE_URL) return { url: env.DATABASE_URL, embedded: false, close: async () => {} };
+  refuseHalves(env);
   const { url, close } = await openEmbedded(folder);
   return { url, embedded: true, close };
 }
@@ -57,6 +59,7 @@ export async function openDatabase(env: DatabaseEnv, folder = DATA_FOLDER): Prom
  */
 export async function openServiceDatabase(env: DatabaseEnv, folder = DATA_FOLDER): Promise<ServiceDatabase> {
   if (env.DATABASE_URL) return { ...(await openDatabase(env)), announce: async () => {} };
+  refuseHalves(env);
   const { url, close, session } = await openEmbedded(folder);
   const announcement = join(folder, 'service.json');
   if (!(await tryLockFor(LOCK_GRACE_MS, session, SERVICE))) {
@@ -74,6 +77,12 @@ export async function openServiceDatabase(env: DatabaseEnv, folder = DATA_FOLDER
       await close();
     },
   };
+}
+
+/** A process would work on the embedded database and the other one at once. */
+function refuseHalves(env: DatabaseEnv): void {
+  for (const name of ['DATABASE_DIRECT_URL', 'DATABASE_REPLICA_URL'] as const)
+    if (env[name]) throw new Error(`${name} is set, and DATABASE_URL is not: set both or none.`);
 }
 
 interface OpenServer {
