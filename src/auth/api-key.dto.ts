@@ -1,7 +1,7 @@
 // What clients send to manage API keys, and what they get back.
 import { ApiProperty, PickType } from '@nestjs/swagger';
-import ipaddr from 'ipaddr.js';
 import { MAX_RATE_LIMIT } from '../config/env.js';
+import { isNetwork } from '../common/client-network.js';
 import { ListOf, NumberBetween, Text, Timestamp } from '../common/fields.js';
 import type { RuleOptions } from '../common/rule.js';
 import type { ApiKey } from './api-key.entity.js';
@@ -37,7 +37,7 @@ export class CreateApiKeyDto {
 
   @ListOf({
     nullable: true,
-    accepts: (text) => ipaddr.isValidCIDR(text),
+    accepts: isNetwork,
     expected: 'networks in CIDR notation such as 10.0.0.0/8',
     description: 'Networks the key may be used from; any, if absent.',
     example: ['10.0.0.0/8'],

@@ -104,6 +104,14 @@ describe('issuing', () => {
       { name: 'x', scopes: ['contacts:read'], allowed_cidrs: ['10.0.0.1'] },
       ['allowed_cidrs'],
     ],
+    ...['10.1/16', '10/8', '192.168.010.0/24', '::ffff:10.0.0.0/104', 'fe80::1%eth0/64'].map(
+      (network) =>
+        [
+          `the network ${network}, which would be another one or nobody's`,
+          { name: 'x', scopes: ['contacts:read'], allowed_cidrs: [network] },
+          ['allowed_cidrs'],
+        ] as [string, object, string[]],
+    ),
     ['no network', { name: 'x', scopes: ['contacts:read'], allowed_cidrs: [] }, ['allowed_cidrs']],
     ['an id of its own', { name: 'x', scopes: ['contacts:read'], id: 'aaaaaaaaaaaa' }, ['id']],
   ])('refuses %s', async (_case, body, fields) => {
