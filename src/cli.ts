@@ -89,7 +89,8 @@ function parse(args: string[]): { values: Values; positionals: string[] } {
 
 /** The command the line names, or a UsageError that says what is wrong with the line. */
 function understood([topic = '', verb = '', ...rest]: string[], values: Values): Command {
-  const command = TOPICS[topic]?.[verb];
+  const verbs = Object.hasOwn(TOPICS, topic) ? TOPICS[topic] : undefined;
+  const command = verbs && Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
   const name = `${topic} ${verb}`.trim();
   if (!command) throw new UsageError(`There is no command "${name}".`);
   if (rest.length !== (command.takes ? 1 : 0)) {

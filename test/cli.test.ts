@@ -114,6 +114,8 @@ describe('says what is wrong on stderr and by its exit code', () => {
     [['keys', 'revoke', 'nosuchkey000'], 1, 'There is no living API key "nosuchkey000".'],
     [['keys', 'list', '--name', 'x'], 2, 'keys list has no option --name'],
     [['kys', 'list'], 2, 'There is no command "kys list".'],
+    [['keys', 'constructor'], 2, 'There is no command "keys constructor".'],
+    [['constructor', 'name'], 2, 'There is no command "constructor name".'],
   ])('%j', async (args, code, message) => {
     const finished = await cli(...args);
     expect(finished).toEqual({ code, stdout: '', stderr: expect.stringContaining(message) });

@@ -2,7 +2,7 @@
 import { AuditLog } from '../auth/audit-log.js';
 import { Secrets } from '../common/secrets.js';
 import { SigningKeysRepository } from '../portal/signing-keys.repository.js';
-import { SigningKeysService } from '../portal/signing-keys.service.js';
+import { NO_KEYS, SigningKeysService } from '../portal/signing-keys.service.js';
 import { type Command, json, table } from './command.js';
 
 type Context = Parameters<Command['run']>[0];
@@ -19,7 +19,7 @@ export const signingKeys: Record<string, Command> = {
       if (values.json) return json(all);
       return table(
         all.map(({ kid, status, created_at }) => [kid, status, created_at]),
-        'There are no signing keys yet; the first sign-in makes them.',
+        NO_KEYS,
       );
     },
   },

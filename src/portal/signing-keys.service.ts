@@ -10,6 +10,8 @@ import { SigningKeysRepository } from './signing-keys.repository.js';
 const ALGORITHM = 'ES256';
 const PURPOSE = 'signing-key';
 
+export const NO_KEYS = 'There are no signing keys yet; the first sign-in makes them.';
+
 export interface Signer {
   readonly kid: string;
   readonly key: CryptoKey;
@@ -53,8 +55,11 @@ export class SigningKeysService {
   /**
    * The waiting key begins to sign. Nobody is logged out: the retired key still verifies what it signed.
    * Answers the id of the key that signs from now on.
+   * @throws Error when there is no key yet, or PORTAL_SECRET is another.
    */
   async rotate(): Promise<string> {
+    // Whoever makes the first keys seals them, and that has to be the service.
+    if (!(await this.keys.findActive())) throw new Error(NO_KEYS);
     // Under another secret than the service's, the new keys would be of no use to it.
     await this.signer();
     return this.keys.rotate(await this.make(), (kid, db) =>

@@ -14,6 +14,12 @@ const kidOf = (token: string) => decodeProtectedHeader(token).kid;
 const cli = (args: string[], secret = portal.settings.PORTAL_SECRET): Promise<Finished> =>
   runEntry('cli', args, { DATABASE_URL: portal.service.databaseUrl, PORTAL_SECRET: secret });
 
+test('no keys but those of the service are rotated: whoever makes the first ones seals them', async () => {
+  const refused = { code: 1, stdout: '', stderr: expect.stringContaining('There are no signing keys yet') };
+  expect(await cli(['signing-keys', 'rotate'], 'quite another secret, long enough for all')).toEqual(refused);
+  expect(await portal.service.sql('SELECT kid FROM signing_key')).toEqual([]);
+});
+
 test('the first keys are made once, however many ask for them at the same time', async () => {
   expect(await portal.service.sql('SELECT kid FROM signing_key')).toEqual([]);
   const sets = await Promise.all(Array.from({ length: 6 }, () => portal.jwks()));
