@@ -111,8 +111,8 @@ export class Api {
   }
 
   async #fetch(method, path, { body, headers = {}, ...options } = {}) {
-    try {
-      return await fetch(this.#base + path, {
+    return arrived(
+      fetch(this.#base + path, {
         method,
         credentials: 'include',
         headers: {
@@ -122,18 +122,34 @@ export class Api {
         },
         body: body && JSON.stringify(body),
         ...options,
-      });
-    } catch (error) {
-      if (error.name === 'AbortError') throw error;
-      throw new ApiError(0, UNREACHABLE);
-    }
+      }),
+    );
+  }
+}
+
+/** An answer, or its text, once it is here; throws the ApiError of a lost connection, unless we have aborted it. */
+async function arrived(promise) {
+  try {
+    return await promise;
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new ApiError(0, UNREACHABLE);
   }
 }
 
 /** The data of a success; throws the ApiError of a failure. */
 async function read(response) {
-  const answer = await response.json().catch(() => null);
+  const answer = parse(await arrived(response.text()));
   const { status, headers } = response;
   if (answer?.ok) return { data: answer.data, etag: headers.get('etag') };
   throw new ApiError(status, answer?.error ?? UNREADABLE, Number(headers.get('retry-after')) || null);
+}
+
+/** What the text says, or null if it is no JSON. */
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

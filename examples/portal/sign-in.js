@@ -27,6 +27,12 @@ export function signInView(api, onSignedIn) {
     $('code').focus();
   }
 
+  /** Signed in, by whichever way: nothing is waited for any more. */
+  function enter() {
+    requestId = null;
+    return onSignedIn();
+  }
+
   $('ask').addEventListener(
     'submit',
     guarded(async () => {
@@ -63,7 +69,7 @@ export function signInView(api, onSignedIn) {
           setFault(input, 'That code is not right, or no longer valid. Check it, or ask for a new one.');
           return input.select();
         }
-        await onSignedIn();
+        await enter();
       });
     }),
   );
@@ -76,10 +82,10 @@ export function signInView(api, onSignedIn) {
       try {
         await api.signInWithGoogle(HERE);
       } catch (error) {
+        // Not configured, not to be reached, or the service is busy: by mail it may go on.
         if (error.status !== 503) throw error;
-        $('google').disabled = true;
         throw Object.assign(error, {
-          message: 'Google sign-in is not available here. Use your e-mail address.',
+          message: 'Google sign-in is not available now. Use your e-mail address, or try again.',
         });
       }
     }),
@@ -89,7 +95,7 @@ export function signInView(api, onSignedIn) {
   document.addEventListener(
     'visibilitychange',
     guarded(async () => {
-      if (document.visibilityState === 'visible' && requestId && (await api.resume())) await onSignedIn();
+      if (document.visibilityState === 'visible' && requestId && (await api.resume())) await enter();
     }),
   );
 

@@ -48,6 +48,13 @@ describeDemoPortal((demo) => {
       await heading(page, 'People');
       await sees(page, name);
       await sees(page, 'Viewer');
+      let refreshes = 0;
+      page.on('request', (request) => (refreshes += Number(request.url().endsWith('/auth/refresh'))));
+      // Back from another tab: nobody is waited for any more.
+      await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`);
+      await page.getByRole('link', { name: 'My sessions' }).click();
+      await heading(page, 'My sessions');
+      expect(refreshes).toBe(0);
     });
 
     test('in the tab that waits, once the link was opened in another', async () => {
@@ -74,8 +81,10 @@ describeDemoPortal((demo) => {
     test('by mail where Google is not configured, and says so', async () => {
       const page = await demo.visit();
       await button(page, 'Continue with Google').click();
-      await sees(page, 'Google sign-in is not available here. Use your e-mail address.');
+      await sees(page, 'Google sign-in is not available now. Use your e-mail address, or try again.');
       expect(page.url()).toBe(demo.home);
+      // It may have been for a moment.
+      expect(await button(page, 'Continue with Google').isEnabled()).toBe(true);
     });
 
     test('keeps the session over a reload', async () => {
