@@ -1,6 +1,6 @@
 // A mix of all operations, as a service in use has it.
 import type pg from 'pg';
-import { OPERATIONS, type OperationKey, type Request } from './operations.ts';
+import { OPERATIONS, type OperationKey, type Request, requestsOf } from './operations.ts';
 import type { Options } from './options.ts';
 import { chooseSamples } from './samples.ts';
 
@@ -19,21 +19,25 @@ const MIX: Record<OperationKey, number> = {
 };
 const REQUESTS = 10_000;
 
-/** Requests in a random but repeatable order, each operation asked for by its share. */
+/** Each operation evenly spread by its share, and asking for everything it has to ask in turn: the same in every run. */
 export async function mixedRequests(
   client: pg.Client,
   { contacts, operations }: Pick<Options, 'contacts' | 'operations'>,
 ): Promise<Request[]> {
   const samples = await chooseSamples(client, contacts);
-  const turns = OPERATIONS.filter(({ key }) => operations.includes(key)).flatMap(
-    ({ key, requests: make }) => {
-      const requests = make(samples);
-      return Array.from({ length: MIX[key] }, () => requests);
-    },
-  );
-  // A step that has no divisor in common with a hundred turns spreads each operation evenly.
-  return Array.from({ length: REQUESTS }, (_, index) => {
-    const requests = turns[(index * 37) % turns.length] ?? [];
-    return requests[(index * 101) % requests.length];
-  }).filter((request) => request !== undefined);
+  const mixed = OPERATIONS.filter(({ key }) => operations.includes(key)).map((operation) => ({
+    requests: requestsOf(operation, samples),
+    share: MIX[operation.key],
+    due: 0,
+    asked: 0,
+  }));
+  const whole = mixed.reduce((sum, { share }) => sum + share, 0);
+  return Array.from({ length: REQUESTS }, () => {
+    for (const one of mixed) one.due += one.share;
+    // Whoever has waited longest for its share.
+    const next = mixed.reduce((first, one) => (one.due > first.due ? one : first));
+    next.due -= whole;
+    next.asked += 1;
+    return next.requests[next.asked % next.requests.length] as Request;
+  });
 }

@@ -93,6 +93,7 @@ class Load {
     for (const end = performance.now() + PATIENCE_MS; this.underWay > 0 && performance.now() < end;)
       await sleep(5);
     const seconds = (performance.now() - started) / 1000;
+    this.next = this.waiting.length;
     while (this.underWay > 0) this.note(NO_ANSWER, Infinity);
     for (const connection of this.all) connection.close();
     return { ...this.answers, seconds };
@@ -102,24 +103,30 @@ class Load {
     const connection = new Connection(this.url, {
       answered: (status, due, stays) => {
         this.note(status, performance.now() - due);
-        if (!stays) return connection.close();
-        const waiting = this.waiting[this.next];
-        if (waiting === undefined) this.idle.push(connection);
-        else {
-          this.next += 1;
-          connection.ask(this.text(), waiting);
-        }
+        if (stays) this.employ(connection);
+        else connection.close();
         this.onAnswer();
       },
       lost: (due) => {
         this.all.delete(connection);
         const at = this.idle.indexOf(connection);
         if (at >= 0) this.idle.splice(at, 1);
-        if (due !== undefined) this.note(NO_ANSWER, Infinity);
+        if (this.next < this.waiting.length) this.employ(this.open());
+        if (due === undefined) return;
+        this.note(NO_ANSWER, Infinity);
+        this.onAnswer();
       },
     });
     this.all.add(connection);
     return connection;
+  }
+
+  /** Gives a free connection to whoever waits longest. */
+  private employ(connection: Connection): void {
+    const waiting = this.waiting[this.next];
+    if (waiting === undefined) return void this.idle.push(connection);
+    this.next += 1;
+    connection.ask(this.text(), waiting);
   }
 
   private note(status: number, time: number): void {

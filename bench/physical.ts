@@ -8,7 +8,7 @@ import { pgbench } from './pgbench.ts';
 import type { Progress } from './progress.ts';
 import { type Recorder, type Statement, startRecorder } from './recorder.ts';
 import { aligned, number } from './report.ts';
-import { chooseSamples } from './samples.ts';
+import { type Samples, chooseSamples } from './samples.ts';
 import { type Server, askedOf } from './servers.ts';
 
 interface Physical {
@@ -45,6 +45,7 @@ async function compare(
   const samples = await chooseSamples(client, options.contacts);
   const operations = OPERATIONS.filter(({ key }) => options.operations.includes(key));
   await client.query('DROP SEQUENCE IF EXISTS bench.written; CREATE SEQUENCE bench.written');
+  const patched = await writePatched(client, samples);
   const rows: string[][] = [];
   progress.begin('statements under pgbench');
   for (const { key, title, connections, requests: make } of operations) {
@@ -55,7 +56,7 @@ async function compare(
       const recorded = await record(recorder, heard, request);
       if (recorded.length === 0) throw new Error(`The service answers ${request.path} without the database.`);
       statements = recorded.length;
-      scripts.push(recorded.map((statement) => `${inlined(statement)};\n`).join(''));
+      scripts.push(recorded.map((statement) => `${scriptOf(statement, patched)};\n`).join(''));
     }
     const { seconds } = options;
     const limit = await pgbench(url, { scripts, clients: connections, seconds });
@@ -96,6 +97,30 @@ async function record(recorder: Recorder, server: Server, request: Request): Pro
     if (!answer.ok) throw new Error(`${method} ${path} answers ${answer.status}: ${text}`);
   }
   return recorder.take().filter(({ text }) => !BESIDE.test(text));
+}
+
+/** As many contacts as the service patches, by number, for statements that patch any of them; answers how many. */
+async function writePatched(client: pg.Client, samples: Samples): Promise<number> {
+  const patches = OPERATIONS.find(({ key }) => key === 'h')?.requests(samples) ?? [];
+  const ids = [...new Set(patches.map(({ path }) => path.split('/').at(-1)))];
+  await client.query(
+    'DROP TABLE IF EXISTS bench.patched; CREATE TABLE bench.patched (n integer PRIMARY KEY, id text)',
+  );
+  await client.query(
+    'INSERT INTO bench.patched SELECT n, id FROM unnest($1::text[]) WITH ORDINALITY AS one (id, n)',
+    [ids],
+  );
+  return ids.length;
+}
+
+/** A patch is to change something each time, as those of the service do, and not the same few contacts. */
+function scriptOf(statement: Statement, patched: number): string {
+  const isPatch = /^\s*WITH changed AS \(\s*UPDATE contact\b/i.test(statement.text);
+  if (!isPatch) return inlined(statement);
+  const anyOfThem = inlined(statement)
+    .replace(/'ct_[a-z0-9]+'/, '(SELECT id FROM bench.patched WHERE n = :n)')
+    .replace(/("pipeline_stage" = )'\w+'/, `$1CASE c.pipeline_stage WHEN 'new' THEN 'won' ELSE 'new' END`);
+  return `\\set n random(1, ${patched})\n${anyOfThem}`;
 }
 
 /** The statement with its values written out; what has to be unique is taken from a sequence. */
