@@ -58,9 +58,11 @@ async function requireDatabase(env: Env & { DATABASE_URL: string }): Promise<voi
     timeout: env.DATABASE_START_TIMEOUT_MS,
     tell: (line: string): void => (logger ??= startLogger(env)).warn(line),
   };
+  const end = performance.now() + patience.timeout;
   await requireSchema(env.DATABASE_URL, patience);
   const direct = env.DATABASE_DIRECT_URL;
-  if (direct) await awaitDatabase(direct, { ...patience, setting: 'DATABASE_DIRECT_URL' });
+  const timeout = Math.max(0, Math.round(end - performance.now()));
+  if (direct) await awaitDatabase(direct, { ...patience, timeout, setting: 'DATABASE_DIRECT_URL' });
 }
 
 function localUrl(app: NestFastifyApplication): string {

@@ -49,6 +49,19 @@ describe('waits', () => {
     expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
   });
 
+  test('while it lets in and then does not answer, as a pooler may whose server is away', async () => {
+    const holder = new pg.Client({ connectionString: database.url });
+    await holder.connect();
+    undo.push(() => holder.end());
+    await holder.query('BEGIN; LOCK TABLE migration');
+    const service = RunningService.begin({ DATABASE_URL: database.url });
+    undo.push(() => service.kill());
+    await waitUntil(async () => service.messages.some((line) => line.includes('it does not answer. Trying')));
+    await holder.query('ROLLBACK');
+    await service.listens();
+    expect((await fetch(`${service.url}/health/ready`)).status).toBe(200);
+  });
+
   test('while nobody listens, and so do the migrations', async () => {
     const server = await StartingServer.before(database.url, '', '');
     server.ready();

@@ -17,11 +17,16 @@ const FIRST_PAUSE = 250;
 const LAST_PAUSE = 4_000;
 
 /**
- * A connection, which the caller ends.
+ * What `ask` learns of the database. A pooler lets in before it knows of a server, and a server that is coming up or going
+ * down may do so without an answer: so both count as one try.
  * @throws Error with one sentence, without the password: at once when waiting cannot help (a wrong password, no such
  *   database), or when the time is up.
  */
-export async function connectPatiently(url: string, patience: Patience): Promise<Client> {
+export async function askPatiently<T>(
+  url: string,
+  patience: Patience,
+  ask: (client: Client) => Promise<T>,
+): Promise<T> {
   const { timeout, tell, setting = 'DATABASE_URL' } = patience;
   const end = performance.now() + timeout;
   for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LAST_PAUSE)) {
@@ -29,14 +34,14 @@ export async function connectPatiently(url: string, patience: Patience): Promise
     const client = new Client({
       connectionString: url,
       connectionTimeoutMillis: Math.max(1, Math.min(TRY_FOR, timeout > 0 ? left : TRY_FOR)),
+      query_timeout: TRY_FOR,
     });
     // A lost connection rejects the running query as well; unheard, the event would end the process.
     client.on('error', () => undefined);
     try {
       await client.connect();
-      return client;
+      return await ask(client);
     } catch (error) {
-      void client.end().catch(() => undefined);
       const { sentence, mayPass } = describe(url, error as Error);
       if (!mayPass) throw new Error(`${sentence} Check ${setting}.`, { cause: error });
       const rest = Math.round((end - performance.now() - pause) / 1_000);
@@ -48,13 +53,15 @@ export async function connectPatiently(url: string, patience: Patience): Promise
       }
       tell(`${sentence} Trying again in ${pause / 1_000} s, for ${rest} s more.`);
       await delay(pause);
+    } finally {
+      void client.end().catch(() => undefined);
     }
   }
 }
 
-/** Returns once the database takes connections. @throws as connectPatiently does. */
+/** Returns once the database answers. @throws as askPatiently does. */
 export async function awaitDatabase(url: string, patience: Patience): Promise<void> {
-  await (await connectPatiently(url, patience)).end();
+  await askPatiently(url, patience, (client) => client.query('SELECT 1'));
 }
 
 /** What the socket says, which is gone as soon as the server or its name is there. */
@@ -79,7 +86,7 @@ function describe(url: string, error: Error & { code?: string }): { sentence: st
   const waits = (why: string) => ({ sentence: `No database is to be had at ${at}: ${why}.`, mayPass: true });
   const unreachable = UNREACHABLE[code];
   if (unreachable) return waits(unreachable);
-  if (/timeout expired|connection timeout/i.test(message)) return waits('it does not answer');
+  if (/timeout expired|connection timeout|read timeout/i.test(message)) return waits('it does not answer');
   if (/terminated/i.test(message)) return waits('the connection is broken off');
   if (code === '28P01') return fails(`PostgreSQL at ${at} refuses the password of the user ${user}.`);
   if (code === '3D000') return fails(`PostgreSQL at ${at} has no database ${database}.`);

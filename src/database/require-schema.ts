@@ -1,6 +1,6 @@
 // Asked once before anything is built on the database: does it answer, with the schema this release needs, and to a
 // role that may do what this release does?
-import { type Patience, connectPatiently } from './await-database.js';
+import { type Patience, askPatiently } from './await-database.js';
 import { loadMigrations } from './migration-files.js';
 import { migrationStatus, refuseChanged } from './migration-status.js';
 import { type Database, appliedMigrations } from './migration-table.js';
@@ -13,21 +13,32 @@ import { compareRights } from './service-role.js';
  * @throws Error that says what is wrong with the database and what mends it.
  */
 export async function requireSchema(url: string, patience: Patience): Promise<void> {
-  const client = await connectPatiently(url, patience);
-  try {
-    const db: Database = { query: async (sql, values) => (await client.query<object>(sql, values)).rows };
-    const { lacks } = await compareRights(db);
-    if (lacks.length > 0) throw new Error(await rightsRefusal(db, lacks));
-    const schema = await checkSchema(db);
-    const refusal = schemaRefusal(schema);
-    if (refusal) throw new Error(refusal);
-    const warning = schemaWarning(schema);
-    if (!warning) return;
-    refuseChanged(migrationStatus(await loadMigrations(), await appliedMigrations(db)));
-    patience.tell(warning);
-  } finally {
-    await client.end();
-  }
+  const { refusal, warning, applied } = await askPatiently(url, patience, async (client) =>
+    examine({ query: async (sql, values) => (await client.query<object>(sql, values)).rows }),
+  );
+  if (refusal) throw new Error(refusal);
+  if (!warning) return;
+  refuseChanged(migrationStatus(await loadMigrations(), applied));
+  patience.tell(warning);
+}
+
+async function examine(db: Database): Promise<Findings> {
+  const { lacks } = await compareRights(db);
+  if (lacks.length > 0) return { refusal: await rightsRefusal(db, lacks), applied: [] };
+  const schema = await checkSchema(db);
+  const warning = schemaWarning(schema);
+  return {
+    refusal: schemaRefusal(schema),
+    warning,
+    applied: warning ? await appliedMigrations(db) : [],
+  };
+}
+
+interface Findings {
+  /** Why there can be no start. */
+  readonly refusal?: string | null;
+  readonly warning?: string | null;
+  readonly applied: Awaited<ReturnType<typeof appliedMigrations>>;
 }
 
 async function rightsRefusal(db: Database, lacks: string[]): Promise<string> {
