@@ -76,7 +76,8 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
 function fastifyAdapter(env: Env): FastifyAdapter {
   const follow = followRequests(callerIdOf);
   const headers = securityHeaders(publicUrlOf(env).startsWith('https:'));
-  const shedding = new LoadShedding(env, requestId, headers);
+  const origins = allowedOrigins(env);
+  const shedding = new LoadShedding(env, requestId, headers, (origin) => corsHeaders(origins, origin));
   const options: FastifyHttpOptions<Server> & { skipMiddie: boolean } = {
     bodyLimit: BODY_LIMIT,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -91,7 +92,8 @@ function fastifyAdapter(env: Env): FastifyAdapter {
     frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
       // Fastify runs no hook for it.
       follow(request, reply, () => {
-        void reply.headers(headers).header('x-request-id', request.id);
+        void reply.headers({ ...headers, ...corsHeaders(origins, request.headers.origin) });
+        void reply.header('x-request-id', request.id);
         sendError(reply, badUrl(error), request.id);
       });
     },
@@ -138,6 +140,29 @@ function badUrl(error: FastifyError): ApiError {
   return error.code === 'FST_ERR_BAD_URL' ? new ApiError('malformed_url') : toApiError(error);
 }
 
+/** What a page of a portal may read of an answer, beside its body. */
+const EXPOSED = [
+  'ETag',
+  'Idempotency-Replayed',
+  'Location',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Retry-After',
+  'X-Consistency-Token',
+  'X-Request-Id',
+];
+
+/** Of answers that no hook sees. */
+function corsHeaders(origins: readonly string[], origin: string | undefined): Record<string, string> {
+  if (origin === undefined || !origins.includes(origin)) return {};
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
+    'access-control-expose-headers': EXPOSED.join(', '),
+    vary: 'Origin',
+  };
+}
+
 /** CORS: pages of these origins may call us, with cookies; no other page may read an answer or send a write. */
 function admitPortals(app: NestFastifyApplication, origins: readonly string[]): void {
   app.enableCors({
@@ -152,17 +177,10 @@ function admitPortals(app: NestFastifyApplication, origins: readonly string[]): 
       'Idempotency-Key',
       'If-Match',
       'If-None-Match',
+      'X-Consistency-Token',
       'X-Request-Id',
     ],
-    exposedHeaders: [
-      'ETag',
-      'Idempotency-Replayed',
-      'Location',
-      'RateLimit',
-      'RateLimit-Policy',
-      'Retry-After',
-      'X-Request-Id',
-    ],
+    exposedHeaders: EXPOSED,
     maxAge: PREFLIGHT_SECONDS,
     strictPreflight: false,
   });

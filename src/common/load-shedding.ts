@@ -51,6 +51,8 @@ export class LoadShedding {
     private readonly settings: Settings,
     private readonly requestId: (request: IncomingMessage) => string,
     headers: Headers,
+    /** Those by which a page of this origin may read an answer. */
+    private readonly corsHeaders: (origin: string | undefined) => Headers,
   ) {
     this.headers = Object.entries(headers).flat();
     this.limit = new ConcurrencyLimit(settings.HTTP_MAX_REQUESTS);
@@ -127,6 +129,7 @@ export class LoadShedding {
       'x-request-id', id,
       'content-length', String(body.length),
       ...this.headers,
+      ...Object.entries(this.corsHeaders(request.headers.origin)).flat(),
     ]); // prettier-ignore
     response.end(body, 'latin1');
     this.refused += 1;

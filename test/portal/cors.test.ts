@@ -1,7 +1,10 @@
 // Which pages may call from a browser: those of our own and the configured origins, and no others.
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import supertest from 'supertest';
+import supertest, { type Response } from 'supertest';
+import { open } from '../support/raw-request.js';
 import { TestService } from '../support/service.js';
+import { waitUntil } from '../support/wait.js';
 
 const PORTAL = 'https://portal.acme.test';
 const SECOND = 'https://people.acme.test:8443';
@@ -12,6 +15,15 @@ beforeAll(async () => {
   service = await TestService.start({ PORTAL_ORIGINS: `${PORTAL}, ${SECOND}` });
 });
 afterAll(() => service.stop());
+
+/** Whatever becomes of a request, a portal is to know it. */
+const READABLE = {
+  'access-control-allow-origin': PORTAL,
+  'access-control-allow-credentials': 'true',
+  'access-control-expose-headers':
+    'ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Consistency-Token, X-Request-Id',
+  vary: 'Origin',
+};
 
 const visit = (origin?: string) => service.as(origin === undefined ? {} : { origin });
 
@@ -26,8 +38,28 @@ describe('an answer', () => {
       'access-control-allow-origin': origin,
       'access-control-allow-credentials': 'true',
       'access-control-expose-headers':
-        'ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id',
+        'ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Consistency-Token, X-Request-Id',
     });
+  });
+
+  test('may be read where none of our hooks sees it', async () => {
+    const malformed = await visit(PORTAL).get('/%');
+    expect(malformed.status).toBe(400);
+    expect(malformed.headers).toMatchObject(READABLE);
+    const small = await TestService.start({ PORTAL_ORIGINS: PORTAL, HTTP_MAX_REQUESTS: '1' });
+    const held = open(small.url);
+    await once(held, 'connect');
+    // Accepted, and under way as long as its body is.
+    held.write(
+      'POST /api/contacts HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{',
+    );
+    const ask = async (origin: string) =>
+      (await supertest(small.app.getHttpServer()).get('/api/contacts').set({ origin })) as Response;
+    await waitUntil(async () => (await ask(PORTAL)).status === 503);
+    expect((await ask(PORTAL)).headers).toMatchObject(READABLE);
+    expect((await ask('https://evil.test')).headers).not.toHaveProperty('access-control-allow-origin');
+    held.destroy();
+    await small.stop();
   });
 
   test.each([
@@ -80,7 +112,7 @@ describe('a preflight', () => {
       'access-control-allow-credentials': 'true',
       'access-control-allow-methods': 'GET, HEAD, POST, PATCH, DELETE',
       'access-control-allow-headers':
-        'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id',
+        'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Consistency-Token, X-Request-Id',
       'access-control-max-age': '600',
     });
     expect(response.headers.vary).toContain('Origin');
