@@ -170,3 +170,12 @@ const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
     'SUCCESS',
   );
 });
+
+test('no alert takes the questions of balancers for use', () => {
+  const asked = alerts.filter(({ expr }) => expr.includes('contacts_http_request_duration_seconds'));
+  expect(asked.length).toBeGreaterThan(1);
+  for (const { expr } of asked) {
+    const selectors = expr.match(/contacts_http_request_duration_seconds_\w+\{[^}]*\}/g) ?? [];
+    for (const selector of selectors) expect(selector).toContain('route!~"/health/.*"');
+  }
+});
