@@ -53,12 +53,34 @@ class Examination {
 
   async refusals(): Promise<Refusal[]> {
     const refusals: Refusal[] = [];
-    for (const sql of this.migration.up.flatMap(statementsOf)) {
-      for (const { stmt } of (await parse(sql)).stmts ?? []) {
-        if (stmt) refusals.push(...this.examine(stmt));
+    for (const step of this.migration.up) {
+      const isBatch = typeof step === 'object' && 'batch' in step;
+      for (const sql of statementsOf(step)) {
+        for (const { stmt } of (await parse(sql)).stmts ?? []) {
+          if (stmt) refusals.push(...this.examine(stmt), ...(isBatch ? [] : this.writing(stmt)));
+        }
       }
     }
     return refusals;
+  }
+
+  /** Rows are locked to the end of the transaction, and so is a table that was altered before. */
+  private writing(node: Node): Refusal[] {
+    const [verb, relation] =
+      'UpdateStmt' in node
+        ? ['UPDATE', node.UpdateStmt.relation]
+        : 'DeleteStmt' in node
+          ? ['DELETE FROM', node.DeleteStmt.relation]
+          : [];
+    if (verb)
+      return this.onUsed(relation, (table) => [
+        locks(`${verb} ${table} keeps its rows to the end of it: use a step { batch }`),
+      ]);
+    const source = 'InsertStmt' in node ? node.InsertStmt.selectStmt : node;
+    const reads = source && 'SelectStmt' in source && source.SelectStmt.fromClause !== undefined;
+    const held = [...this.histories].filter(([, { isHeld }]) => isHeld).map(([table]) => table);
+    if (!reads || held.length === 0) return [];
+    return [locks(`while something is read, nobody gets at ${held.join(', ')}, which was altered before`)];
   }
 
   private examine(node: Node): Refusal[] {
