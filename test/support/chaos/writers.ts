@@ -40,8 +40,10 @@ export class Writers {
   readonly faults: string[] = [];
   sent = 0;
   acknowledged = 0;
+  /** How many of these were writes: there are faults that reads do not notice. */
+  written = 0;
   refused = 0;
-  /** The longest time without a good answer, in ms. */
+  /** The longest time without an acknowledged write, in ms. */
   longestOutage = 0;
   private lastGood = 0;
   private isStopped = false;
@@ -58,10 +60,10 @@ export class Writers {
     this.clients = Array.from({ length: clients }, (_, number) => this.run(`${this.name}-${number}`));
   }
 
-  /** Resolves when `count` more requests were answered well. */
+  /** Resolves when `count` more writes were acknowledged. */
   async progress(count: number): Promise<void> {
-    const goal = this.acknowledged + count;
-    while (this.acknowledged < goal && !this.isStopped) await sleep(5);
+    const goal = this.written + count;
+    while (this.written < goal && !this.isStopped) await sleep(5);
   }
 
   async stop(): Promise<void> {
@@ -131,6 +133,8 @@ export class Writers {
     else if (status >= 400) this.faults.push(`${method} ${path}: ${status} ${text}`);
     else {
       this.acknowledged += 1;
+      if (method === 'GET') return;
+      this.written += 1;
       this.noteGood();
     }
   }
