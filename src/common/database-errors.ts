@@ -10,7 +10,7 @@ const CONSTRAINTS: Record<string, () => ApiError> = {
   contact_email_uq: () => new ApiError('email_taken', { field: 'email' }),
 };
 
-/** SQLSTATE classes and codes that mean "not now", as docs/errors.md lists them; all others are faults of ours. */
+/** SQLSTATE classes and codes that mean "not now", as docs/operations.md lists them; all others are faults of ours. */
 const UNAVAILABLE = /^(08|25006|25P0[34]|28|3D000|40001|40003|40P01|53|55P03|57|58)/;
 /** The same from the socket or from pg itself, which reports them without an SQLSTATE. */
 const CONNECTION =

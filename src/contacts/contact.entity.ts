@@ -1,4 +1,4 @@
-// A contact as stored; rules and generated columns (full_name, search_text) belong to the migrations.
+// A contact as stored; rules and generated columns (full_name) belong to the migrations.
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { PortalRole } from '../auth/caller.js';
 
