@@ -40,6 +40,7 @@ describe('before three processes', () => {
     servers = [1, 2, 3].map(() =>
       createServer((request, response) => {
         if (request.url === '/never') return undefined;
+        if (request.url === '/health/ready') return response.end();
         if (request.url !== '/ends-it') return response.writeHead(401).end();
         asked += 1;
         return request.socket.destroy();
