@@ -33,6 +33,7 @@ export async function freeDisk(cluster: Cluster): Promise<void> {
 
 /** Says what PostgreSQL says of a full disk, for want of one. */
 async function refuse(cluster: Cluster): Promise<void> {
+  process.stdout.write('No disk could be mounted: a trigger says that it is full.\n');
   await cluster.sql(`CREATE OR REPLACE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE disk_full USING MESSAGE = 'could not extend file: No space left on device';
   END $$`);

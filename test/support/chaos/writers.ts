@@ -80,6 +80,7 @@ export class Writers {
       await this.create(`${marker}-single`, { email: `${marker}@chaos.test` }, false);
       await this.create(`${marker}-twice`, { company_id: this.target.company }, false);
       await this.create(`${marker}-audited`, { email: `${marker}-a@chaos.test`, portal_access: 1 }, true);
+      await this.insist(`${marker}-retried`, { company_id: this.target.company });
       await this.change(own, `${marker}-a`, {});
       await this.change(own, `${marker}-b`, { 'if-match': '*' });
       await this.read(own);
@@ -94,6 +95,15 @@ export class Writers {
   private async create(marker: string, fields: object, isAudited: boolean): Promise<void> {
     const answer = await this.send('POST', '/api/contacts', { ...fields, first_name: marker });
     this.creations.push({ marker, outcome: outcomeOf(answer), isAudited });
+  }
+
+  /** Asks again, with the key of the first time, until it is told what became of it. */
+  private async insist(marker: string, fields: object): Promise<void> {
+    const ask = (): Promise<Answer> =>
+      this.send('POST', '/api/contacts', { ...fields, first_name: marker }, { 'idempotency-key': marker });
+    let answer = await ask();
+    while (answer.status !== 201 && !this.isStopped) answer = await ask();
+    this.creations.push({ marker, outcome: outcomeOf(answer), isAudited: false });
   }
 
   private async change({ id, titles }: Changes, title: string, headers: object): Promise<void> {
@@ -129,7 +139,8 @@ export class Writers {
   }
 
   private count(method: string, path: string, { status, text }: Answer, retryAfter: string | null): void {
-    if (status === 503 && retryAfter === '1') this.refused += 1;
+    if ((status === 503 && retryAfter === '1') || (status === 409 && text.includes('"in_progress"')))
+      this.refused += 1;
     else if (status >= 400) this.faults.push(`${method} ${path}: ${status} ${text}`);
     else {
       this.acknowledged += 1;
