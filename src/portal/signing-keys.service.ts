@@ -48,8 +48,12 @@ export class SigningKeysService {
 
   /** The JWK Set that verifies every token still good: keys about to sign, signing, and retired. */
   async publicKeys(): Promise<{ keys: JWK[] }> {
-    await this.signer();
-    return { keys: (await this.keys.list()).map(({ public_jwk }) => public_jwk) };
+    let keys = await this.keys.list();
+    if (keys.length === 0) {
+      await this.makeFirst();
+      keys = await this.keys.list();
+    }
+    return { keys: keys.map(({ public_jwk }) => public_jwk) };
   }
 
   /**
