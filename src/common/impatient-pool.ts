@@ -192,7 +192,9 @@ export class ImpatientPool extends ObservedPool {
     // pg has no public name for it, and readyForQuery is false for a moment after every refused statement, too.
     const { _activeQuery: unanswered } = client as unknown as { _activeQuery: object | null | undefined };
     // An end that came to nothing, cancelled perhaps, would leave its transaction to whoever comes next.
-    const isWithin = client.getTransactionStatus() !== IDLE;
+    const status = client.getTransactionStatus();
+    // Nothing is known of one that comes back as it opens, because whoever it was for has gone.
+    const isWithin = status !== null && status !== IDLE;
     if (unanswered || isWithin || this.outdated.has(client)) void client.end();
     else if (!error) this.unused.add(client);
     if (!unanswered && !error) return;

@@ -1,7 +1,8 @@
 // A transaction on a connection of the pool: all of it or nothing, and done again where it certainly came to nothing.
-import type { PoolClient } from 'pg';
+import { DatabaseError, type PoolClient } from 'pg';
 import type { DataSource } from 'typeorm';
-import { isUnanswered, isUndone, isUndoneCommit } from './database-errors.js';
+import { isUnanswered, isUndone, isUndoneCommit, spoilsConnection } from './database-errors.js';
+import { ApiError } from './errors.js';
 import { poolOf } from './impatient-pool.js';
 import type { Transactional } from './sql.js';
 import { Undone, tryAgain } from './try-again.js';
@@ -29,12 +30,22 @@ async function uncommitted<T>(client: PoolClient, work: Work<T>): Promise<T> {
   } catch (error) {
     // Behind a statement without an answer a ROLLBACK would get none either: the connection is closed instead.
     if (isUnanswered(error)) throw error;
-    const isAlive = await client.query('ROLLBACK').then(
+    const isAlive = await rollBack(client).then(
       () => true,
       () => false,
     );
-    // With the connection everything is gone that was not committed.
-    throw isAlive && !isUndone(error) ? error : new Undone(error);
+    // With the connection everything is gone that was not committed. An answer of ours would be the same again.
+    throw error instanceof ApiError || (isAlive && !isUndone(error)) ? error : new Undone(error);
+  }
+}
+
+/** Once more where it was refused, cancelled just then: until it is done, the transaction is in everybody's way. */
+async function rollBack(client: PoolClient): Promise<void> {
+  try {
+    await client.query('ROLLBACK');
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || spoilsConnection(error)) throw error;
+    await client.query('ROLLBACK');
   }
 }
 

@@ -77,10 +77,11 @@ export class Line {
    * Ends the connection on which `text` is sent next: before it arrives, or when its answer does, with or without the
    * words of an administrator's end. Or has the server refuse it, which is for statements without parameters.
    */
-  loseNext(what: Mishap, text: string): void {
+  loseNext(what: Mishap, text: string, times = 1): void {
+    let left = times;
     this.watch = (sent) => {
-      if (!sent.includes(text)) return 'pass';
-      this.watch = () => 'pass';
+      if (left === 0 || !sent.includes(text)) return 'pass';
+      left -= 1;
       return what;
     };
   }
