@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { type Server, createServer } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 
 /**
@@ -38,6 +39,10 @@ export class Doors {
       if (!other) break;
       others.push(other.on('connection', (socket) => server.emit('connection', socket)));
     }
+    const logger = new Logger(Doors.name);
+    // Unheard, it would end the process.
+    for (const door of [server, ...others])
+      door.on('error', (error) => logger.error(`Could not let a connection in: ${error.message}`));
     return new Doors([server, ...others]);
   }
 

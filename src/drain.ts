@@ -27,6 +27,16 @@ interface Service {
   readonly release: () => Promise<void>;
 }
 
+let isAsked = false;
+
+/** From now on a signal waits for `drainOnSignal`, since requests may be under way; a second one ends at once. */
+export function holdSignals(): void {
+  onSignal(() => {
+    if (isAsked) process.exit(1);
+    isAsked = true;
+  });
+}
+
 /** The first signal finishes what is under way, the second ends at once. */
 export function drainOnSignal(service: Service): void {
   onSignal(() => {
@@ -39,6 +49,7 @@ export function drainOnSignal(service: Service): void {
       },
     );
   });
+  if (isAsked) reaction?.();
 }
 
 async function drain({ app, doors, env, release }: Service): Promise<void> {

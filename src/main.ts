@@ -5,7 +5,7 @@ import { logLastWords } from './common/last-words.js';
 import { DEMO_PATH, type Env, loadEnv, publicUrlOf } from './config/env.js';
 import { startLogger } from './config/logger.js';
 import { Doors } from './doors.js';
-import { drainOnSignal, onSignal } from './drain.js';
+import { drainOnSignal, holdSignals, onSignal } from './drain.js';
 import { installQueues } from './mail/install-queues.js';
 import { awaitDatabase } from './database/await-database.js';
 import { Migrator } from './database/migrator.js';
@@ -13,6 +13,15 @@ import { requireSchema } from './database/require-schema.js';
 import { banner } from './local/banner.js';
 import { findSampleVisitor, prepareFirstStart } from './local/first-start.js';
 import { openServiceDatabase } from './local/local-database.js';
+
+/** What the tests run on, and npm brings along: older ones lack things that are needed only in trouble. */
+const NODE = 24;
+if (Number.parseInt(process.versions.node, 10) < NODE) {
+  process.stderr.write(
+    `This is Node ${process.versions.node}, and the service runs on Node ${NODE}, which npm has installed: npm start.\n`,
+  );
+  process.exit(1);
+}
 
 logLastWords();
 // Nobody may be there to read what is printed, or its disk be full: that ends no service.
@@ -37,6 +46,7 @@ async function start(given: Env): Promise<void> {
     await requireDatabase(env);
     const app = await createApp(env);
     const where = { host: env.HOST, port: env.PORT, backlog: env.HTTP_MAX_CONNECTIONS };
+    holdSignals();
     const doors = await Doors.open(app, where);
     // After all that may fail: the key is told once.
     const key = database.embedded ? await prepareFirstStart(app) : null;
