@@ -64,7 +64,7 @@ export class Servers implements OnApplicationBootstrap, OnApplicationShutdown {
       url: env.DATABASE_REPLICA_URL,
       maxLag: env.DATABASE_REPLICA_MAX_LAG_MS,
       askPrimary: (sql) => reads.query(sql),
-      open: () => source.initialize(),
+      open: () => opened(source),
     });
   }
 
@@ -138,4 +138,14 @@ async function mayRead(standby: Standby, { seen }: Reader): Promise<boolean> {
   const position = seen === undefined ? null : walPosition(seen);
   if (position === null) return standby.catchesUp();
   return standby.hasReached(position) || ((await standby.catchesUp()) && standby.hasReached(position));
+}
+
+/** TypeORM leaves a pool behind that it has made and not got an answer by. */
+async function opened(source: DataSource): Promise<DataSource> {
+  try {
+    return await source.initialize();
+  } catch (error) {
+    await source.driver.disconnect().catch(() => undefined);
+    throw error;
+  }
 }
