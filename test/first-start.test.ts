@@ -1,4 +1,5 @@
 // The first start of an embedded database: sample data and a key, and both or neither.
+import { readFileSync } from 'node:fs';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DataSource } from 'typeorm';
@@ -6,6 +7,12 @@ import { createApp } from '../src/app.setup.js';
 import { loadEnv } from '../src/config/env.js';
 import { prepareFirstStart } from '../src/local/first-start.js';
 import { type TestDatabase, createTestDatabase } from './support/database.js';
+
+/** The first answer that README.md shows: to `?limit=1`. */
+const [, json = ''] =
+  /```json\n(\{\n[\s\S]*?\n\})\n```/.exec(readFileSync(new URL('../README.md', import.meta.url), 'utf8')) ??
+  [];
+const README = JSON.parse(json) as { data: { items: object[] } };
 
 let database: TestDatabase;
 let app: NestFastifyApplication;
@@ -36,7 +43,9 @@ test('it fills an empty database and answers a key that works; the next one does
   const key = await prepareFirstStart(app);
   const url = await app.getUrl();
   const answer = await fetch(`${url}/api/contacts?limit=1`, { headers: { 'x-sm-key': String(key) } });
-  expect(await answer.json()).toMatchObject({ ok: true, data: { total: 200 } });
+  const ids = { id: expect.any(String), company_id: expect.any(String) };
+  const [shown] = README.data.items;
+  expect(await answer.json()).toEqual({ ...README, data: { ...README.data, items: [{ ...shown, ...ids }] } });
   expect(await prepareFirstStart(app)).toBeNull();
   expect(await counts()).toMatchObject([{ companies: 30, contacts: 200, keys: 1 }]);
 });
