@@ -8,7 +8,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 /**
  * Node lets in one connection per turn of its event loop and listener. A busy process makes few turns: a crowd of a
  * thousand would wait for seconds, just to be told that it is too much. So there are several listeners on the port,
- * where the system deals connections out among them. (Node asks Linux to from 22.12 on; before, the second is refused.)
+ * where Linux deals connections out among them.
  */
 const DOORS = process.platform === 'linux' ? 32 : 1;
 /** Turns of the event loop that are given to whoever waits to be let in. */

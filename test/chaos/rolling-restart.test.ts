@@ -68,7 +68,7 @@ describe.each<Kind>(['haproxy', 'nginx'])('behind %s', (kind) => {
     await balancer.stop();
   });
 
-  // nginx takes longer to notice, for the long version.
+  // Not where it is not installed; and nginx takes longer to notice, for the long version.
   (program && (isLong || kind === 'haproxy') ? test : test.skip)(
     'a restart of each process in turn loses no request and no write',
     async () => {
