@@ -55,6 +55,12 @@ export class Cluster {
     await waitUntil(async () => !pids.some(isRunning));
   }
 
+  /** Whether its first process is there. */
+  async isUp(): Promise<boolean> {
+    const pid = await this.postmaster();
+    return pid !== 0 && isRunning(pid);
+  }
+
   async pause(): Promise<void> {
     await this.signal('SIGSTOP');
   }
@@ -116,10 +122,15 @@ export class Cluster {
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
+  /** The id of its first process, 0 when there is none. */
+  private async postmaster(): Promise<number> {
+    const file = join(this.folder, 'postgres', 'data', 'postmaster.pid');
+    return Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0]);
+  }
+
   /** Sends a signal to the server and all its processes, the server first, and answers who they are. */
   private async signal(signal: NodeJS.Signals): Promise<number[]> {
-    const file = join(this.folder, 'postgres', 'data', 'postmaster.pid');
-    const postmaster = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[0]);
+    const postmaster = await this.postmaster();
     if (!postmaster) return [];
     const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
     const processes = stdout.split('\n').map((line) => line.trim().split(/\s+/).map(Number));

@@ -1,7 +1,9 @@
 // What can befall a database, and how it is put right.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { waitUntil } from '../wait.js';
 import type { Cluster } from './cluster.js';
-import { fillDisk, freeDisk } from './full-disk.js';
+import { fillDisk, fillLogDisk, freeDisk, freeLogDisk } from './full-disk.js';
 import { Loop } from './loop.js';
 import { TIMEOUT } from './service.js';
 import type { Fault, World } from './world.js';
@@ -62,6 +64,44 @@ async function lockContacts(cluster: Cluster, seconds: number): Promise<void> {
   void holder.query('SELECT pg_sleep($1)', [seconds]).then(() => holder.end());
 }
 
+/** In its own order, which is not that of the service: of the two it is the service that PostgreSQL chooses to fail. */
+async function deadlock(cluster: Cluster): Promise<void> {
+  const other = await cluster.connect();
+  try {
+    await other.query(`SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE auth_audit_log IN SHARE MODE`);
+    await sleep(100); // for those who come from the contacts to wait for it; they look for a deadlock once, after this
+    await other.query('LOCK TABLE contact IN SHARE MODE; COMMIT');
+  } finally {
+    await other.end();
+  }
+}
+
+const deadlocks = async (cluster: Cluster): Promise<number> =>
+  (await cluster.sql<{ count: number }>('SELECT sum(deadlocks)::int AS count FROM pg_stat_database'))[0]
+    ?.count ?? 0;
+
+/** @throws Error when nobody deadlocked. */
+function deadlocked(): Fault {
+  const again = repeated('deadlocked again and again', 4_000, 200, ({ cluster }) => deadlock(cluster));
+  let before = 0;
+  return {
+    ...again,
+    begin: async (world) => {
+      before = await deadlocks(world.cluster);
+      await world.cluster.sql(`ALTER DATABASE postgres SET deadlock_timeout = '200ms'`);
+      await world.cluster.sql(TERMINATE);
+      await again.begin(world);
+    },
+    end: async (world) => {
+      await again.end(world);
+      await world.cluster.sql('ALTER DATABASE postgres RESET deadlock_timeout');
+      await world.cluster.sql(TERMINATE);
+      // A session tells its figures when it ends, at the latest.
+      await waitUntil(async () => (await deadlocks(world.cluster)) > before);
+    },
+  };
+}
+
 export const FAULTS: readonly Fault[] = [
   {
     name: 'killed with all its processes',
@@ -114,11 +154,18 @@ export const FAULTS: readonly Fault[] = [
       await cluster.sql(TERMINATE);
     },
   },
+  deadlocked(),
   {
     name: 'out of disk',
     lasts: 3_000,
     begin: ({ cluster }) => fillDisk(cluster),
     end: ({ cluster }) => freeDisk(cluster),
+  },
+  {
+    name: 'out of disk for its write-ahead log, of which it dies',
+    lasts: 2_000,
+    begin: ({ cluster }) => fillLogDisk(cluster),
+    end: ({ cluster }) => freeLogDisk(cluster),
   },
   {
     name: 'locked for longer than lock_timeout',

@@ -1,24 +1,19 @@
-// A disk without room for another contact: a small one of its own for their table, where this process may mount one.
+// A disk without room for another contact, or for the log of it: a small one of its own, where this process may mount one.
 import { spawnSync } from 'node:child_process';
-import { mkdir, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { waitUntil } from '../wait.js';
 import type { Cluster } from './cluster.js';
 
 /** Much more than there is room for, in bytes. */
-const BALLAST = 64 * 1024 * 1024;
+const BALLAST = 256 * 1024 * 1024;
 
 export async function fillDisk(cluster: Cluster): Promise<void> {
-  const disk = join(cluster.place, 'disk');
-  await mkdir(disk);
-  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk]);
-  if (status !== 0) return refuse(cluster);
-  const { uid, gid } = await stat(join(cluster.place, 'postgres', 'data'));
-  spawnSync('chown', [`${uid}:${gid}`, disk]);
+  const disk = await mountDisk(cluster, '16m');
+  if (disk === null) return refuse(cluster);
   await cluster.sql(`CREATE TABLESPACE small LOCATION '${disk}'`);
   await cluster.sql('ALTER TABLE contact SET TABLESPACE small');
-  await writeFile(join(disk, 'ballast'), Buffer.alloc(BALLAST)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOSPC') throw error;
-  });
+  await fill(disk);
 }
 
 export async function freeDisk(cluster: Cluster): Promise<void> {
@@ -29,6 +24,63 @@ export async function freeDisk(cluster: Cluster): Promise<void> {
   await cluster.sql('DROP TABLESPACE IF EXISTS small');
   spawnSync('umount', [disk]);
   await rmdir(disk);
+}
+
+/** Until the server has died: it cannot go on without its log. Without a disk of its own it is killed. */
+export async function fillLogDisk(cluster: Cluster): Promise<void> {
+  const disk = await mountDisk(cluster, '128m');
+  if (disk === null) return cluster.kill();
+  const log = join(cluster.place, 'postgres', 'data', 'pg_wal');
+  await cluster.stop();
+  await move(log, join(disk, 'log'));
+  await symlink(join(disk, 'log'), log);
+  await cluster.start();
+  await fill(disk);
+  // What is there already of the log takes no room: it is used up.
+  const use = `SELECT pg_logical_emit_message(false, 'fill', repeat('x', 1000000)) FROM generate_series(1, 1000)`;
+  await waitUntil(() =>
+    cluster.sql(use).then(
+      () => false,
+      () => true,
+    ),
+  );
+  await waitUntil(async () => !(await cluster.isUp()));
+}
+
+export async function freeLogDisk(cluster: Cluster): Promise<void> {
+  const disk = join(cluster.place, 'disk');
+  const log = join(cluster.place, 'postgres', 'data', 'pg_wal');
+  if ((await lstat(log)).isSymbolicLink()) {
+    await rm(log);
+    await move(join(disk, 'log'), log);
+    spawnSync('umount', [disk]);
+  }
+  await rm(disk, { recursive: true });
+  await cluster.start();
+}
+
+/** A small disk of the server's user; null where none may be mounted. */
+async function mountDisk(cluster: Cluster, size: string): Promise<string | null> {
+  const disk = join(cluster.place, 'disk');
+  await mkdir(disk);
+  const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', disk]);
+  if (status !== 0) return null;
+  const { uid, gid } = await stat(join(cluster.place, 'postgres', 'data'));
+  spawnSync('chown', [`${uid}:${gid}`, disk]);
+  return disk;
+}
+
+async function fill(disk: string): Promise<void> {
+  await writeFile(join(disk, 'ballast'), Buffer.alloc(BALLAST)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOSPC') throw error;
+  });
+}
+
+/** From one disk to another, whoever owns it. */
+async function move(from: string, to: string): Promise<void> {
+  const { status, stderr } = spawnSync('cp', ['-a', from, to], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(stderr);
+  await rm(from, { recursive: true });
 }
 
 /** Says what PostgreSQL says of a full disk, for want of one. */
