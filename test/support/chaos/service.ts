@@ -22,6 +22,8 @@ export class ServiceProcess {
   static async start(url: string, cluster: Cluster, smtpUrl: string): Promise<ServiceProcess> {
     const running = await RunningService.start({
       DATABASE_URL: url,
+      // Past what pools, where there is such a thing: else the two are the same.
+      ...(new URL(url).pathname !== new URL(cluster.url).pathname && { DATABASE_DIRECT_URL: cluster.url }),
       DATABASE_POOL_SIZE: String(POOL_SIZE),
       DATABASE_TIMEOUT_MS: String(TIMEOUT),
       SMTP_URL: smtpUrl,

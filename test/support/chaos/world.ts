@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { Line } from '../line.js';
 import { MailServer } from '../mail-server.js';
+import { PgBouncer } from '../pgbouncer.js';
 import { waitUntil } from '../wait.js';
 import { audit, derivedFaults, sessions } from './audit.js';
 import { Cluster } from './cluster.js';
@@ -33,6 +34,8 @@ const GROWTH = 60;
 const POLL_EVERY = 100;
 /** Attempts of a plain client that may succeed before a write through the service does: a second's worth. */
 const BEHIND = 10;
+/** Seconds after which PgBouncer asks a server again that refused (deploy/pgbouncer.ini). */
+const LOGIN_RETRY = 1;
 
 export class World {
   private runs = 0;
@@ -44,18 +47,23 @@ export class World {
     readonly line: Line,
     readonly service: ServiceProcess,
     readonly mail: MailServer,
+    /** Between line and database, if it is there. */
+    readonly pooler?: PgBouncer,
   ) {}
 
-  static async create(settings: Record<string, string> = {}): Promise<World> {
-    const cluster = await Cluster.create(settings);
-    const line = new Line(new URL(cluster.url));
+  /** @param program PgBouncer, where the service is to ask the database by way of it. */
+  static async create(program?: string): Promise<World> {
+    const cluster = await Cluster.create();
+    const pooler = program === undefined ? undefined : await pool(program, cluster);
+    const line = new Line(new URL(pooler?.url ?? cluster.url));
     const mail = await MailServer.start();
     const service = await ServiceProcess.start(await line.open(), cluster, mail.url);
-    return new World(cluster, line, service, mail);
+    return new World(cluster, line, service, mail, pooler);
   }
 
   async destroy(): Promise<void> {
     await this.service.stop();
+    await this.pooler?.stop();
     await this.mail.stop();
     this.line.close();
     await this.cluster.destroy();
@@ -91,7 +99,8 @@ export class World {
         torn: [],
         faults: [],
       });
-      expect(behind).toBeLessThanOrEqual(BEHIND + (fault.isSilent ? TIMEOUT / POLL_EVERY : 0));
+      const patience = (fault.isSilent ? TIMEOUT : 0) + (this.pooler ? LOGIN_RETRY * 1_000 : 0);
+      expect(behind).toBeLessThanOrEqual(BEHIND + patience / POLL_EVERY);
       if (fault.isHarmless) expect(writers.refused).toBe(0);
       await this.expectHealth(db, before?.handles);
     } finally {
@@ -105,8 +114,7 @@ export class World {
       const { contacts = 0, 'contacts-reads': reads = 0, ...others } = await sessions(db);
       const one = { 'contacts-listen': 1, 'contacts-counts': 1 };
       return (
-        contacts <= POOL_SIZE &&
-        reads <= 2 &&
+        contacts + reads <= POOL_SIZE + 2 &&
         (others['contacts-jobs'] ?? 0) <= 3 &&
         Object.entries(one).every(([name, count]) => others[name] === count)
       );
@@ -139,6 +147,12 @@ export class World {
     expect(status).toBe(202);
     await waitUntil(async () => this.mail.mailsTo(email).length === 1);
   }
+}
+
+/** PgBouncer with its file, and the settings of the role that the file names; it lends as many as the service asks for. */
+async function pool(program: string, cluster: Cluster): Promise<PgBouncer> {
+  await cluster.sql(`ALTER ROLE postgres SET statement_timeout = '${TIMEOUT}ms'`);
+  return PgBouncer.start(program, cluster.url, { default_pool_size: String(POOL_SIZE) });
 }
 
 /** A plain client that connects again and again, beside the service. */
