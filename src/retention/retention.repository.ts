@@ -50,10 +50,11 @@ export function sweepsOf(env: Env): Sweep[] {
 
 /** Removes rows of `table`, those first whose `moment` is longest ago, without waiting for any. */
 function oldest(table: string, moment: string): string {
-  // By place, not by key: a join could end in reading the whole table.
+  // By place, not by key: a join could end in reading the whole table. In hours: where the server's clocks go forward, a
+  // day has 23, and a retry after that must still find its answer.
   return `WITH gone AS (
       DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM ${table} WHERE ${moment} < now() - make_interval(days => $1)
+        SELECT ctid FROM ${table} WHERE ${moment} < now() - make_interval(hours => 24 * $1)
         ORDER BY ${moment} LIMIT $2 FOR UPDATE SKIP LOCKED
       )) RETURNING 1
     )
