@@ -1,10 +1,12 @@
 // What balancers ask: whether the process lives, and whether it serves. The answers say that much and no more.
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { SchemaProbe } from '../src/database/schema-probe.js';
 import { Readiness } from '../src/health/readiness.js';
 import { type TestDatabase, createTestDatabase } from './support/database.js';
 import { createContact } from './support/factories.js';
+import { Line } from './support/line.js';
 import { TestService } from './support/service.js';
 import { SilentProxy } from './support/silent-proxy.js';
 
@@ -52,6 +54,20 @@ describe('a service in good health', () => {
     expect((await service.api.get('/health/ready')).status).toBe(200);
     await direct.query('COMMIT');
     for (const { status } of await Promise.all(patches)) expect(status).toBe(200);
+  });
+
+  test('is not ready when its questions take longer together than the database has', async () => {
+    const line = new Line(new URL(database.url));
+    const probe = new SchemaProbe(await line.open(), 1_000);
+    await probe.missingMigrations();
+    line.beforeNext('to_regclass', async () => {
+      line.beforeNext('FROM migration', () => sleep(800));
+      await sleep(800);
+    });
+    await expect(probe.missingMigrations()).rejects.toThrow('in time');
+    expect(await probe.missingMigrations()).toEqual([]);
+    await probe.end();
+    line.close();
   });
 
   test('asks the database once for however many ask it at once', async () => {

@@ -7,7 +7,10 @@ export class SchemaProbe {
   private readonly pool: Pool;
 
   /** @param timeout until a database that says nothing counts as gone, in ms. */
-  constructor(url: string | undefined, timeout: number) {
+  constructor(
+    url: string | undefined,
+    private readonly timeout: number,
+  ) {
     this.pool = new Pool({
       connectionString: url,
       application_name: 'contacts-health',
@@ -28,7 +31,14 @@ export class SchemaProbe {
    */
   async missingMigrations(): Promise<string[]> {
     const query = async (sql: string): Promise<object[]> => (await this.pool.query<object>(sql)).rows;
-    return (await checkSchema({ query })).pending;
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    // For connecting and all questions together, each of which may take as long by itself.
+    const timer = setTimeout(() => reject(new Error('The database did not answer in time.')), this.timeout);
+    try {
+      return (await Promise.race([checkSchema({ query }), late])).pending;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async end(): Promise<void> {
