@@ -2,6 +2,12 @@
 import { Counter, type Registry } from 'prom-client';
 import { authenticationFailed, signInEnded } from '../common/signals.js';
 
+/** How sign-ins end that somebody is told of: those by Google are in deploy/prometheus/alerts.yml. */
+const FORESEEN = {
+  magic_link: ['signed_in', 'bad_proof'],
+  google: ['signed_in', 'unreachable', 'bad_answer'],
+};
+
 /** Answers how to stop. */
 export function watchAccess(registry: Registry): () => void {
   const registers = [registry];
@@ -18,7 +24,8 @@ export function watchAccess(registry: Registry): () => void {
     registers,
   });
   // What has not happened yet is 0: of a series that begins at 1, nobody sees the first increase.
-  for (const method of ['magic_link', 'google']) signIns.inc({ method, outcome: 'signed_in' }, 0);
+  for (const [method, outcomes] of Object.entries(FORESEEN))
+    for (const outcome of outcomes) signIns.inc({ method, outcome }, 0);
   for (const credential of ['key', 'token', 'none']) failures.inc({ credential }, 0);
   const stops = [
     signInEnded.listen(({ method, refusal }) => signIns.inc({ method, outcome: refusal ?? 'signed_in' })),

@@ -49,6 +49,8 @@ export class MetricsServer implements OnApplicationBootstrap, OnApplicationShutd
     await once(this.server, 'listening').catch((error: Error) => {
       throw new Error(`METRICS_PORT ${port} cannot be listened on: ${error.message}`, { cause: error });
     });
+    // Unheard, it would end the process.
+    this.server.on('error', (error) => this.logger.error(`Could not let a connection in: ${error.message}`));
     this.logger.info(`Metrics are at ${this.url}`);
   }
 

@@ -162,6 +162,8 @@ describe('access', () => {
     expect(of('magic_link', 'bad_proof')).toBe(1);
     expect(of('google', 'stale')).toBe(1);
     expect(of('google', 'signed_in')).toBe(0);
+    // What an alert asks for is there before it happens.
+    for (const outcome of ['unreachable', 'bad_answer']) expect(of('google', outcome)).toBe(0);
   });
 
   test('refused credentials are counted by kind', async () => {
