@@ -24,6 +24,19 @@ function isOrigin(text: string): boolean {
   return /^https?:/.test(text) && URL.parse(text)?.origin === text;
 }
 
+/** What Fastify takes for proxies. */
+const proxy = z.union([
+  z.ipv4(),
+  z.ipv6(),
+  z.cidrv4(),
+  z.cidrv6(),
+  z.enum(['loopback', 'linklocal', 'uniquelocal']),
+]);
+const proxies = list.refine(
+  (items) => items.every((item) => proxy.safeParse(item).success),
+  'must be addresses or networks such as 10.0.0.0/8',
+);
+
 /** How long something is kept. */
 const days = (least: number, byDefault: number) =>
   z.coerce.number().int().min(least).max(36_500).default(byDefault);
@@ -94,7 +107,7 @@ export const envSchema = z
     /** Share of requests traced, of those whose caller has not decided it. */
     OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
     /** Addresses (CIDR) of proxies whose X-Forwarded-For is believed; none by default. */
-    TRUST_PROXY: list,
+    TRUST_PROXY: proxies,
     /** Tags that name a product: they join a contact's `products`. */
     PORTAL_PRODUCTS: list,
     /** Issuer of portal tokens; PUBLIC_URL if absent. */

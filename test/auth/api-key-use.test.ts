@@ -4,6 +4,7 @@ import type { Response } from 'supertest';
 import { DataSource } from 'typeorm';
 import { formatApiKey, newKeyId, newSecret } from '../../src/auth/api-key-format.js';
 import { SCOPES, type Scope } from '../../src/auth/caller.js';
+import { loadEnv } from '../../src/config/env.js';
 import { TestService } from '../support/service.js';
 
 let service: TestService;
@@ -193,4 +194,16 @@ describe('last_used_at', () => {
     expect(await statusOf({ 'x-sm-key': key })).toBe(401);
     expect(await lastUse(id)).toBeNull();
   });
+});
+
+test.each(['proxy.internal', '10.0.0.0/8,10.1/16'])(
+  'TRUST_PROXY refuses %s, before anything starts',
+  (TRUST_PROXY) => {
+    expect(() => loadEnv({ TRUST_PROXY })).toThrow('TRUST_PROXY: must be addresses or networks');
+  },
+);
+
+test('TRUST_PROXY takes addresses, networks and the names of private ranges', () => {
+  const given = ['10.0.0.0/8', '2001:db8::/32', '192.0.2.1', '::1', 'loopback', 'uniquelocal'];
+  expect(loadEnv({ TRUST_PROXY: given.join(', ') }).TRUST_PROXY).toEqual(given);
 });
