@@ -49,6 +49,8 @@ const SANE_REQUEST_ID = /^[\w.:/+=@-]{8,128}$/;
 
 /** The one route that takes an HTML form: the button of the sign-in page. */
 const FORM_ROUTE = '/auth/magic-link/confirm';
+/** It holds one token, in bytes. */
+const FORM_LIMIT = 4_096;
 
 /** The application, not yet listening. `preview` builds it without a database, for its routes alone. */
 export async function createApp(env: Env, { preview = false } = {}): Promise<NestFastifyApplication> {
@@ -201,7 +203,7 @@ function acceptJson(app: NestFastifyApplication): void {
   );
   fastify.addContentTypeParser(
     'application/x-www-form-urlencoded',
-    { parseAs: 'string' },
+    { parseAs: 'string', bodyLimit: FORM_LIMIT },
     (request: FastifyRequest, body: string, done: Done) =>
       attempt(done, () => {
         if (request.routeOptions.url !== FORM_ROUTE) throw new ApiError('unsupported_media_type');

@@ -92,6 +92,7 @@ function repeatedParameters(value: object, kind: 'body' | 'query'): Fault[] {
   if (kind === 'body') return [];
   return Object.entries(value)
     .filter(([, given]) => Array.isArray(given))
+    .slice(0, NAMED)
     .map(([field]) => ({ field, code: 'repeated_parameter', message: `${field} is given more than once.` }));
 }
 

@@ -51,7 +51,8 @@ function invalid(path: string, code: string, message: string): ApiError {
 }
 
 /**
- * The parameters of a query string; a repeated one becomes a list, for the InputPipe to refuse.
+ * The parameters of a query string; a repeated one becomes a list of its first two values, for the
+ * InputPipe to refuse: anybody may send it, a thousand times over.
  * @throws ApiError 400 for malformed percent-encoding or UTF-8, and for NUL.
  */
 export function readQuery(text: string): Record<string, string | string[]> {
@@ -62,7 +63,8 @@ export function readQuery(text: string): Record<string, string | string[]> {
     const key = decode(name);
     const value = decode(rest.join('='));
     const before = query[key];
-    query[key] = before === undefined ? value : [before, value].flat();
+    if (before === undefined) query[key] = value;
+    else if (typeof before === 'string') query[key] = [before, value];
   }
   return query;
 }
