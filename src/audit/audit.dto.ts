@@ -21,7 +21,7 @@ export class AuditQuery extends PageQuery {
   @TimestampParam({ description: 'After this moment, itself excluded.' })
   after?: string;
 
-  @TimestampParam({ description: 'Before this moment, itself excluded.' })
+  @TimestampParam({ roundedUp: true, description: 'Before this moment, itself excluded.' })
   before?: string;
 }
 

@@ -73,13 +73,27 @@ export function OneOfParam(
   return rule({ check, schema: { type: 'string', enum: [...words], default: initial } }, rest);
 }
 
-/** A moment, ISO 8601 with an offset or Z (a `+` in a URL is written %2B). */
-export function TimestampParam(options: RuleOptions = {}): PropertyDecorator {
+interface TimestampOptions extends RuleOptions {
+  /** What comes before a moment within a millisecond is what comes before the next: answers know no finer ones. */
+  roundedUp?: boolean;
+}
+
+const LAST_MOMENT = Date.parse('9999-12-31T23:59:59.999Z');
+
+/** A moment, ISO 8601 with an offset or Z (a `+` in a URL is written %2B), in whole milliseconds, by default cut down. */
+export function TimestampParam({ roundedUp, ...options }: TimestampOptions = {}): PropertyDecorator {
   const check = (value: unknown): RuleFault | undefined =>
     isTimestamp(String(value))
       ? undefined
       : fault('bad_format', 'must be a timestamp with an offset, such as 2026-01-31T12:00:00Z');
-  return rule({ check, convert: utcOf, schema: { type: 'string', format: 'date-time' } }, options);
+  const convert = roundedUp ? nextMillisecond : utcOf;
+  return rule({ check, convert, schema: { type: 'string', format: 'date-time' } }, options);
+}
+
+function nextMillisecond(value: unknown): unknown {
+  const cut = utcOf(value);
+  const isFiner = /\.\d{3}\d*[1-9]/.test(String(value)) && isTimestamp(String(value));
+  return isFiner ? new Date(Math.min(Date.parse(String(cut)) + 1, LAST_MOMENT)).toISOString() : cut;
 }
 
 /** The place a walk has reached; empty starts one. `decodeCursor` judges the rest. */

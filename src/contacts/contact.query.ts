@@ -59,13 +59,13 @@ export class ContactQuery extends PageQuery {
   @TimestampParam({ description: 'Created after this moment, itself excluded.' })
   created_after?: string;
 
-  @TimestampParam({ description: 'Created before this moment, itself excluded.' })
+  @TimestampParam({ roundedUp: true, description: 'Created before this moment, itself excluded.' })
   created_before?: string;
 
   @TimestampParam({ description: 'Changed after this moment, itself excluded.' })
   updated_after?: string;
 
-  @TimestampParam({ description: 'Changed before this moment, itself excluded.' })
+  @TimestampParam({ roundedUp: true, description: 'Changed before this moment, itself excluded.' })
   updated_before?: string;
 
   @TextParam({
