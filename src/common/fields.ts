@@ -180,16 +180,22 @@ export function NumberBetween({ min, max, integer, decimals, ...options }: Numbe
   return rule({ check, schema }, options);
 }
 
-/** A JSON object of at most `maxBytes` bytes as UTF-8 text. */
+/** A JSON object of at most `maxBytes` bytes as UTF-8 text, numbers written out as PostgreSQL does. */
 export function JsonObject(maxBytes: number, options: RuleOptions = {}): PropertyDecorator {
   const check = (value: unknown): RuleFault | undefined => {
     if (typeof value !== 'object' || Array.isArray(value)) return wrongType('a JSON object');
-    const bytes = Buffer.byteLength(JSON.stringify(value));
+    const bytes = Buffer.byteLength(JSON.stringify(value, (_name, part: unknown) => writtenOut(part)));
     return bytes > maxBytes
       ? { code: 'too_long', message: `must be at most ${maxBytes} bytes of JSON` }
       : undefined;
   };
   return rule({ check, schema: { type: 'object', additionalProperties: true } }, options);
+}
+
+/** Something as long as a number without its exponent: 7 characters of `5e-324` are 326 in a jsonb. */
+function writtenOut(value: unknown): unknown {
+  const [, exponent] = typeof value === 'number' ? String(value).split('e') : [];
+  return exponent === undefined ? value : '0'.repeat(Math.abs(Number(exponent)));
 }
 
 interface ListOptions extends RuleOptions {

@@ -40,6 +40,7 @@ test.each<[string, unknown, unknown?]>([
   ['enrichment_data', { toString: 'x', then: 1, constructor: 'y', length: 0 }],
   ['enrichment_data', objectOf(64 * 1024)],
   ['enrichment_data', nested(63)],
+  ['enrichment_data', { list: Array.from({ length: 150 }, () => 1e308) }],
   ['enrichment_data', null],
   ['linkedin_url', ' https://www.linkedin.com/in/jane?a=1#b ', 'https://www.linkedin.com/in/jane?a=1#b'],
   ['photo_url', 'http://localhost:9000/a.png'],
@@ -81,6 +82,9 @@ test.each<[string, unknown, string]>([
   ['last_engagement_at', '9999-12-31T23:59:59-01:00', 'bad_format'],
   ['last_engagement_at', 1_769_860_800, 'wrong_type'],
   ['enrichment_data', objectOf(64 * 1024 + 1), 'too_long'],
+  // PostgreSQL writes numbers out, and so are they answered.
+  ['enrichment_data', { list: Array.from({ length: 250 }, () => 5e-324) }, 'too_long'],
+  ['enrichment_data', { list: Array.from({ length: 250 }, () => -1e308) }, 'too_long'],
   ['enrichment_data', [], 'wrong_type'],
   ['enrichment_data', '{}', 'wrong_type'],
   ['enrichment_data', 1, 'wrong_type'],
