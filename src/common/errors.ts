@@ -27,7 +27,7 @@ export const ERRORS = {
     message: 'A request with this Idempotency-Key is still running. Try again after Retry-After seconds.',
   },
   precondition_failed: { status: 412, message: 'This has changed since the ETag in If-Match was read.' },
-  body_too_large: { status: 413, message: 'The body is larger than 1 MiB.' },
+  body_too_large: { status: 413, message: 'The body is too large.' },
   url_too_long: { status: 414, message: 'The URL is too long.' },
   unsupported_media_type: { status: 415, message: 'Send the body as application/json.' },
   company_not_found: { status: 422, message: 'There is no company with this company_id.' },
