@@ -1,7 +1,8 @@
 // The same behind PgBouncer in transaction mode: what happens to it, and to the database behind it.
-import { afterAll, beforeAll, describe, test } from '@jest/globals';
+import { describe } from '@jest/globals';
 import { FAULTS } from '../support/chaos/faults.js';
-import { type Fault, World } from '../support/chaos/world.js';
+import { surviveEach } from '../support/chaos/survival.js';
+import type { Fault } from '../support/chaos/world.js';
 import { findProgram } from '../support/find-program.js';
 import { isLong } from './traffic.js';
 
@@ -26,18 +27,7 @@ const ITS_OWN: Fault[] = [
 const faults = [...ITS_OWN, ...FAULTS.filter(({ name }) => BEHIND_IT.includes(name))];
 
 const program = findProgram('pgbouncer');
+// Where PgBouncer is not installed nothing can stand behind it; `npm test` has no time for it.
 const inTheLongVersion = program !== undefined && isLong ? describe : describe.skip;
 
-inTheLongVersion('behind PgBouncer the database is', () => {
-  let world: World;
-  beforeAll(async () => {
-    world = await World.create(program);
-  }, 120_000);
-  afterAll(() => world?.destroy(), 60_000);
-
-  test.each(faults.map((fault) => [fault.name, fault] as const))(
-    '%s',
-    async (_name, fault) => world.survive(fault),
-    120_000,
-  );
-});
+inTheLongVersion('behind PgBouncer the database is', () => surviveEach(faults, program));
