@@ -1,6 +1,6 @@
 // Where connections come in: a crowd is let in by a busy process, and nobody else's port is shared.
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import { type Server, createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -59,6 +59,28 @@ test('another copy of the service does not share the port, and says who has it',
   );
 });
 
+onLinux('of copies that start at the same moment, one opens', async () => {
+  // As far apart as would let one ask before the other listens, too.
+  for (let turns = 0; turns < 8; turns += 1) {
+    const free = await new Promise<number>((resolve) => {
+      const probe = createServer().listen(0, '127.0.0.1', () => {
+        const { port: found } = probe.address() as AddressInfo;
+        probe.close(() => resolve(found));
+      });
+    });
+    const starts: Promise<Doors>[] = [];
+    for (let copy = 0; copy < 4; copy += 1) {
+      starts.push(Doors.open(listeningOnly(), { host: '127.0.0.1', port: free }));
+      for (let count = 0; count < turns; count += 1) await turn();
+    }
+    const ends = await Promise.allSettled(starts);
+    for (const end of ends) if (end.status === 'fulfilled') await (await end.value.close()).empty;
+    const failed = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as unknown] : []));
+    expect(failed).toHaveLength(starts.length - 1);
+    for (const reason of failed) expect(reason).toMatchObject({ code: 'EADDRINUSE', port: free });
+  }
+});
+
 test('closed, nobody is let in by any of them, and who is inside may stay', async () => {
   const inside = connect(port, '127.0.0.1');
   await once(inside, 'connect');
@@ -72,3 +94,15 @@ test('closed, nobody is let in by any of them, and who is inside may stay', asyn
   expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 /);
   await empty;
 });
+
+/** What is left of a service that only listens. */
+function listeningOnly(): Parameters<typeof Doors.open>[0] {
+  const http = createServer();
+  const listen = async (where: unknown): Promise<void> => {
+    // A service has much to do before.
+    for (let count = 0; count < 8; count += 1) await turn();
+    http.listen(where as object);
+    await once(http, 'listening');
+  };
+  return { listen, getHttpServer: () => http } as unknown as Parameters<typeof Doors.open>[0];
+}
