@@ -150,6 +150,26 @@ test('every route refuses a query parameter that it does not know, and says whic
   }
 });
 
+test('every route that is sent a body refuses a field that it does not know, even where it takes none', async () => {
+  const withKey = routes.filter(({ access }) => access === 'public' || access?.key);
+  for (const { method, path } of withKey.filter((route) => route.method !== 'get' && !isForBrowsers(route))) {
+    const url = path.replace(':id', 'ct_a1b2c3d4');
+    const body = { unheard_of: 1 };
+    const { api } = service;
+    const response =
+      method === 'post' || method === 'patch'
+        ? await api[method](url, body)
+        : await api[method](url, { body });
+    expect({ method, path, details: response.body.error.details }).toEqual({
+      method,
+      path,
+      details: expect.arrayContaining([
+        { field: 'unheard_of', code: 'unknown_field', message: 'There is no field "unheard_of".' },
+      ]),
+    });
+  }
+});
+
 test.each(['/docs', '/openapi.json'])('%s is open to everybody', async (path) => {
   expect((await fetch(service.url + path)).status).toBe(200);
 });

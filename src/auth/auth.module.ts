@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
-import { StrictQueryGuard } from '../common/strict-query.guard.js';
+import { StrictInputGuard } from '../common/strict-input.guard.js';
 import { ENV } from '../config/config.module.js';
 import { type Env, allowedOrigins, issuerOf } from '../config/env.js';
 import { AccessGuard } from './access.guard.js';
@@ -39,7 +39,7 @@ import { VerifiedTokens } from './verified-tokens.js';
     PortalCallersRepository,
     { provide: APP_GUARD, useClass: AccessGuard },
     // After it: who is not let in learns nothing about the route.
-    { provide: APP_GUARD, useClass: StrictQueryGuard },
+    { provide: APP_GUARD, useClass: StrictInputGuard },
     {
       provide: LISTEN_URL,
       inject: [ENV],

@@ -1,7 +1,7 @@
 // Input read by the caller's own rules: what it may not see or set does not exist for it.
-import { type Type, createParamDecorator } from '@nestjs/common';
+import { SetMetadata, type Type, applyDecorators, createParamDecorator } from '@nestjs/common';
 import { ApiBody } from '@nestjs/swagger';
-import { ReadsQuery } from '../common/api-docs.js';
+import { READS_BODY, ReadsQuery } from '../common/api-docs.js';
 import { type InputRules, parseInput } from '../common/input.pipe.js';
 import type { Caller } from './caller.js';
 import type { AuthenticatedRequest } from './current-caller.decorator.js';
@@ -15,7 +15,8 @@ export function QueryForCaller<T extends object>(Dto: Type<T>, rules: RulesFor<T
 
 /** The body as a `Dto`, without the fields that do not exist for the caller. */
 export function BodyForCaller<T extends object>(Dto: Type<T>, rules: RulesFor<T>): ParameterDecorator {
-  return inputForCaller('body', Dto, rules, ApiBody({ type: Dto }));
+  const document = applyDecorators(SetMetadata(READS_BODY, true), ApiBody({ type: Dto }));
+  return inputForCaller('body', Dto, rules, document);
 }
 
 function inputForCaller<T extends object>(
