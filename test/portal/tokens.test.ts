@@ -56,6 +56,18 @@ test('the token carries exactly the documented claims and verifies against the J
   });
 });
 
+test('a token always fits into a cookie: one that would not goes without its avatar', async () => {
+  const contact = await portal.contact({
+    full_name: '\u{1F600}'.repeat(200),
+    email: `${'a'.repeat(64)}@x.test`,
+  });
+  const avatar = `https://cdn.acme.test/${'j'.repeat(1_900)}.jpg`;
+  await portal.service.api.patch(`/api/contacts/${contact.id}`, { photo_url: avatar });
+  const { accessToken } = await portal.signIn(contact);
+  expect(`sm_client${accessToken}`.length).toBeLessThanOrEqual(4_096);
+  expect(decodeJwt(accessToken)).toMatchObject({ name: '\u{1F600}'.repeat(200), avatar: null });
+});
+
 test('every token has an id of its own, and sessions keep theirs over a refresh', async () => {
   const browser = await portal.signIn(await portal.contact());
   const before = decodeJwt(browser.accessToken);
