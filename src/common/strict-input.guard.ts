@@ -7,7 +7,8 @@ import type { FastifyRequest } from 'fastify';
 import { READS_BODY, READS_QUERY } from './api-docs.js';
 import { parseInput } from './input.pipe.js';
 
-class Nothing {}
+/** The DTO of a route that takes none. */
+class Nothing {} // oxlint-disable-line typescript/no-extraneous-class -- it has no fields
 
 /** A guard and not an interceptor: a single one of those would put every answer through an Observable. */
 @Injectable()
