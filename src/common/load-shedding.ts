@@ -19,13 +19,19 @@ import { SlowReaders } from './slow-readers.js';
 /** Connections beyond the limit that are still listened to: to be told so, and for the balancer to ask for our health. */
 const RESERVE = 64;
 /** Whoever asks these wants to know whether we live: to refuse would be to say no. */
-const NEVER_SHED = '/health/';
+const HEALTH = new Set(['/health/live', '/health/ready']);
 const RETRY_AFTER = 1;
 /** At most one line in so many ms tells how many were refused. */
 const TELL_EVERY = 1_000;
 
 const OVERLOADED = new ApiError('overloaded');
 const [BEFORE_ID = '', AFTER_ID = ''] = JSON.stringify(errorBody(OVERLOADED, '\n')).split('\\n');
+
+/** As balancers ask: whatever is more than that could be anything, and as much of it as anybody likes. */
+function asksForHealth({ method, url = '', headers }: IncomingMessage): boolean {
+  if (!HEALTH.has(url) || (method !== 'GET' && method !== 'HEAD')) return false;
+  return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined;
+}
 
 type Settings = Pick<Env, 'HTTP_MAX_CONNECTIONS' | 'HTTP_MAX_REQUESTS' | 'HTTP_RESPONSE_TIMEOUT_MS'>;
 
@@ -62,7 +68,7 @@ export class LoadShedding {
   /** Fastify's server, with `handle` for what is accepted. */
   serverFor(handle: RequestListener, options: FastifyHttpOptions<Server>): Server {
     const server = createServer(options.http ?? {}, (request, response) => {
-      if (request.url?.startsWith(NEVER_SHED)) handle(request, response);
+      if (asksForHealth(request)) handle(request, response);
       else if (this.isBeyond(request)) this.refuse(request, response);
       else this.accept(response, () => handle(request, response));
     });

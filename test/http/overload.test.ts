@@ -142,6 +142,27 @@ describe('too many requests at once', () => {
     expect(await service.sql(`SELECT FROM contact WHERE email = 'overload@acme.com'`)).toEqual([]);
   });
 
+  test('are refused under the paths of health, too, unless they ask as a balancer does', async () => {
+    const uploads = Array.from({ length: REQUESTS }, () => open(service.url));
+    for (const socket of uploads)
+      socket.write(
+        `POST /api/contacts HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: 9\r\n\r\n{`,
+      );
+    await waitUntil(async () => (await service.api.get(path)).status === 503);
+    for (const [request, status] of [
+      [`POST /health/live HTTP/1.1\r\n${HOST}${CLOSE}Content-Length: 2\r\n\r\n{}`, 503],
+      [`GET /health/live HTTP/1.1\r\n${HOST}${CLOSE}Content-Length: 2\r\n\r\n{}`, 503],
+      [`GET /health/live HTTP/1.1\r\n${HOST}${CLOSE}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 503],
+      [`GET /health/live?a HTTP/1.1\r\n${HOST}${CLOSE}\r\n`, 503],
+      [`GET /health/nowhere HTTP/1.1\r\n${HOST}${CLOSE}\r\n`, 503],
+      [`HEAD /health/live HTTP/1.1\r\n${HOST}${CLOSE}\r\n`, 200],
+      [`GET /health/ready HTTP/1.1\r\n${HOST}${CLOSE}\r\n`, 200],
+    ] as const)
+      expect({ request, status: (await sendRaw(service.url, request)).status }).toEqual({ request, status });
+    for (const socket of uploads) socket.destroy();
+    await waitUntil(async () => (await service.api.get(path)).status === 200);
+  });
+
   test('and what is wrong with a later request on the same connection is no answer to one that runs', async () => {
     await direct.query('BEGIN; LOCK TABLE contact_search');
     const { key } = (await service.api.post('/api/keys', { name: 'raw', scopes: ['contacts:read'] })).body
