@@ -10,7 +10,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 /**
  * The value of a JSON body; undefined for an empty one.
  * @throws ApiError 400 for malformed UTF-8 or JSON, prototype keys, NUL, lone surrogates, numbers beyond a
- * double, and nesting deeper than 64.
+ * double, integers of more digits than a double has, and nesting deeper than 64.
  */
 export function readJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
@@ -22,31 +22,69 @@ export function readJson(body: Buffer): unknown {
       message: `The body is not valid JSON: ${(error as Error).message}`,
     });
   }
-  refuseUnsound(value, '', 0);
+  const found = findUnsound(value, 0);
+  if (found) throw invalid(found, 'body');
   return value;
 }
 
-function refuseUnsound(value: unknown, path: string, depth: number): void {
-  if (typeof value === 'string') refuseUnsoundText(value, path);
-  else if (typeof value === 'number' && !Number.isFinite(value)) {
-    throw invalid(path, 'out_of_range', 'is a number too large to keep');
-  } else if (typeof value === 'object' && value !== null) {
-    if (depth >= MAX_DEPTH)
-      throw invalid(path.slice(0, 100), 'too_deep', `is nested deeper than ${MAX_DEPTH} levels`);
-    for (const [key, inner] of Object.entries(value)) {
-      refuseUnsoundText(key, path || 'body');
-      refuseUnsound(inner, path ? `${path}.${key}` : key, depth + 1);
+/** What is wrong with a part of a body, and where: nothing is said of the way there unless there is. */
+interface Unsound {
+  readonly code: string;
+  readonly message: string;
+  /** Names and indexes, from the innermost outwards. */
+  readonly way: string[];
+}
+
+function findUnsound(value: unknown, depth: number): Unsound | undefined {
+  if (typeof value === 'string') return unsoundText(value);
+  if (typeof value === 'number') return unsoundNumber(value);
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (depth >= MAX_DEPTH) return unsound('too_deep', `is nested deeper than ${MAX_DEPTH} levels`);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      const found = findUnsound(value[index], depth + 1);
+      if (found) return inside(String(index), found);
     }
+    return undefined;
   }
+  for (const key of Object.keys(value)) {
+    const found = unsoundText(key);
+    if (found) return found;
+    const further = findUnsound((value as Record<string, unknown>)[key], depth + 1);
+    if (further) return inside(key, further);
+  }
+  return undefined;
 }
 
-function refuseUnsoundText(text: string, path: string): void {
-  if (text.includes('\0')) throw invalid(path, 'bad_format', 'holds a NUL character');
-  if (!text.isWellFormed()) throw invalid(path, 'bad_format', 'holds half of a surrogate pair');
+function unsoundText(text: string): Unsound | undefined {
+  if (text.includes('\0')) return unsound('bad_format', 'holds a NUL character');
+  if (!text.isWellFormed()) return unsound('bad_format', 'holds half of a surrogate pair');
+  return undefined;
 }
 
-function invalid(path: string, code: string, message: string): ApiError {
-  const field = path || 'body';
+/** From here on JavaScript writes an integer with an exponent, and so, most likely, did who sent it. */
+const ROUND = 1e21;
+
+/** Neither can be kept as it was sent: a double has no such numbers, or not to the last digit. */
+function unsoundNumber(value: number): Unsound | undefined {
+  if (!Number.isFinite(value)) return unsound('out_of_range', 'is a number too large to keep');
+  if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < ROUND)
+    return unsound('out_of_range', 'is an integer too large to keep to the last digit; send it as text');
+  return undefined;
+}
+
+const unsound = (code: string, message: string): Unsound => ({ code, message, way: [] });
+
+function inside(name: string, found: Unsound): Unsound {
+  found.way.push(name);
+  return found;
+}
+
+/** Longer names of fields are cut: whoever sent one knows it, and need not be sent it back. */
+const SHOWN = 100;
+
+function invalid({ code, message, way }: Unsound, whole: string): ApiError {
+  const field = way.toReversed().join('.').slice(0, SHOWN) || whole;
   return ApiError.invalid([{ field, code, message: `${field} ${message}.` }]);
 }
 
@@ -76,6 +114,7 @@ function decode(text: string): string {
   } catch {
     throw new ApiError('malformed_url');
   }
-  if (decoded.includes('\0')) throw invalid('query', 'bad_format', 'holds a NUL character');
+  const found = unsoundText(decoded);
+  if (found) throw invalid(found, 'query');
   return decoded;
 }

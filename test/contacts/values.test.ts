@@ -82,10 +82,10 @@ test.each<[string, unknown, string]>([
   ['last_engagement_at', '9999-12-31T23:59:59-01:00', 'bad_format'],
   ['last_engagement_at', 1_769_860_800, 'wrong_type'],
   ['enrichment_data', objectOf(64 * 1024 + 1), 'too_long'],
+  ['enrichment_data', [], 'wrong_type'],
   // PostgreSQL writes numbers out, and so are they answered.
   ['enrichment_data', { list: Array.from({ length: 250 }, () => 5e-324) }, 'too_long'],
   ['enrichment_data', { list: Array.from({ length: 250 }, () => -1e308) }, 'too_long'],
-  ['enrichment_data', [], 'wrong_type'],
   ['enrichment_data', '{}', 'wrong_type'],
   ['enrichment_data', 1, 'wrong_type'],
   ['linkedin_url', 'linkedin.com/in/jane', 'bad_format'],
@@ -108,6 +108,25 @@ test.each<[string, unknown, string]>([
   expect(response.body.error.details).toEqual([{ field, code, message: expect.stringContaining(field) }]);
   expect(await readContact(service.api, id)).toEqual(before);
 });
+
+// What is acknowledged would not be what was sent.
+test.each(['10150146071791729223', '-9007199254740992', '99999999999999999999'])(
+  'the integer %s is refused, and said where',
+  async (digits) => {
+    const response = await service.api.patch(
+      `/api/contacts/${id}`,
+      `{"enrichment_data":{"ids":[7,${digits}]}}`,
+    );
+    expect(response.status).toBe(400);
+    expect(response.body.error.details).toEqual([
+      {
+        field: 'enrichment_data.ids.1',
+        code: 'out_of_range',
+        message: 'enrichment_data.ids.1 is an integer too large to keep to the last digit; send it as text.',
+      },
+    ]);
+  },
+);
 
 test('nesting deeper than 64 levels is refused', async () => {
   const response = await service.api.patch(`/api/contacts/${id}`, { enrichment_data: nested(64) });

@@ -156,6 +156,12 @@ describe('a body', () => {
     expect(await countRows(service, 'contact')).toBe(0);
   });
 
+  test('that is refused for a name of a megabyte is not sent back', async () => {
+    const response = await post(`{"${'n'.repeat(MIB - 20)}":"\\u0000"}`, json);
+    expect(response.body.error).toMatchObject({ code: 'invalid_request', field: 'n'.repeat(100) });
+    expect(JSON.stringify(response.body).length).toBeLessThan(1_000);
+  });
+
   test.each([
     ['application/json; charset=UTF-8'],
     ['application/json;charset="utf-8"'],
