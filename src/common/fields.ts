@@ -182,10 +182,12 @@ export function NumberBetween({ min, max, integer, decimals, ...options }: Numbe
 
 /** A JSON object of at most `maxBytes` bytes as UTF-8 text, numbers written out as PostgreSQL does. */
 export function JsonObject(maxBytes: number, options: RuleOptions = {}): PropertyDecorator {
+  const isLonger = (value: unknown, replace?: (name: string, part: unknown) => unknown): boolean =>
+    Buffer.byteLength(JSON.stringify(value, replace)) > maxBytes;
   const check = (value: unknown): RuleFault | undefined => {
     if (typeof value !== 'object' || Array.isArray(value)) return wrongType('a JSON object');
-    const bytes = Buffer.byteLength(JSON.stringify(value, (_name, part: unknown) => writtenOut(part)));
-    return bytes > maxBytes
+    // As it was sent first: writing out may make a hundred times as much of it.
+    return isLonger(value) || isLonger(value, (_name, part) => writtenOut(part))
       ? { code: 'too_long', message: `must be at most ${maxBytes} bytes of JSON` }
       : undefined;
   };

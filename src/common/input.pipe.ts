@@ -51,6 +51,7 @@ export function parseInput<T extends object>(
   const dto = new Dto();
   const fields = dto as Record<string, unknown>;
   for (const [name, { convert, fault }] of rules) {
+    if (!isKnown(name)) continue;
     const given = Object.hasOwn(value, name) ? value[name] : undefined;
     if (given !== undefined) fields[name] = convert(given);
     const wrong = flagged.has(name) ? undefined : fault(fields[name]);

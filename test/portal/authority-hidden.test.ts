@@ -104,6 +104,15 @@ describe.each(['admin', 'viewer', 'loner'] as const)('to the %s, a hidden field'
     );
   });
 
+  test('does not exist beside more unknown names than are named', async () => {
+    const junk = Array.from({ length: 100 }, (_, index) => `zz${index}`);
+    const body = Object.fromEntries(junk.map((name) => [name, 1]));
+    await expectNoDifference(HIDDEN_FIELDS, (name) => client().patch(self(), { ...body, [name]: 7 }));
+    await expectNoDifference(HIDDEN_FILTERS, (name) =>
+      client().get(`/api/contacts?${junk.join('&')}&${name}=`),
+    );
+  });
+
   test('does not exist among fields', async () => {
     await expectNoDifference(HIDDEN_FIELDS, (name) => client().get(`/api/contacts?fields=${name}`));
     await expectNoDifference(HIDDEN_FIELDS, (name) =>
