@@ -48,7 +48,14 @@ export class ApiKeyVerifier implements OnApplicationShutdown {
       return null;
     }
     this.touch(key.id);
-    return { kind: 'key', keyId: key.id, scopes: key.scopes, rateLimit: key.rate_limit };
+    return {
+      kind: 'key',
+      keyId: key.id,
+      scopes: key.scopes,
+      rateLimit: key.rate_limit,
+      networks: key.allowed_cidrs,
+      expiresAt: key.expires_at,
+    };
   }
 
   private async findGood(text: string, address: string): Promise<ApiKey | null> {

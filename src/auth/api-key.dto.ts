@@ -32,14 +32,14 @@ export class CreateApiKeyDto {
   })
   scopes: Scope[];
 
-  @Timestamp({ nullable: true, description: 'When the key ends; never, if absent.' })
+  @Timestamp({ nullable: true, description: 'When the key ends; if absent, when its maker does, or never.' })
   expires_at?: string | null;
 
   @ListOf({
     nullable: true,
     accepts: isNetwork,
     expected: 'networks in CIDR notation such as 10.0.0.0/8',
-    description: 'Networks the key may be used from; any, if absent.',
+    description: 'Networks the key may be used from; if absent, those of its maker, or any.',
     example: ['10.0.0.0/8'],
   })
   allowed_cidrs?: string[] | null;
@@ -74,7 +74,8 @@ export class ApiKeyView {
   @ApiProperty({ example: 'k3v9x2m4q8r1' }) id: string;
   @ApiProperty({ example: 'billing backend' }) name: string;
   @ApiProperty({ type: [String], enum: SCOPES }) scopes: Scope[];
-  @ApiProperty({ type: 'array', items: { type: 'string' }, nullable: true }) allowed_cidrs: string[] | null;
+  @ApiProperty({ type: 'array', items: { type: 'string' }, nullable: true }) allowed_cidrs:
+    readonly string[] | null;
   @ApiProperty({ type: 'integer', nullable: true, description: 'Requests a minute; null for the default.' })
   rate_limit: number | null;
   @ApiProperty({ format: 'date-time' }) created_at: string;

@@ -25,7 +25,7 @@ export class ApiKey {
 
   /** Networks the key may be used from; null means anywhere. */
   @Column('text', { array: true, nullable: true })
-  allowed_cidrs: string[] | null;
+  allowed_cidrs: readonly string[] | null;
 
   @Column('timestamptz', { default: () => 'now()' })
   created_at: Date;

@@ -4,7 +4,6 @@ import { DataSource } from 'typeorm';
 import { Params, type Queryable, type Transactional, insertValues } from '../common/sql.js';
 import { transaction } from '../common/transaction.js';
 import type { ApiKey } from './api-key.entity.js';
-import type { Scope } from './caller.js';
 
 export type NewApiKey = Pick<
   ApiKey,
@@ -35,26 +34,17 @@ export class ApiKeysRepository {
     return rows[0] ?? null;
   }
 
-  /**
-   * Gives a live key whose scopes are all among `within` a new secret; the old one stays good for
-   * `overlapSeconds`. Null when there is no such key.
-   */
-  rotate(
-    id: string,
-    secretHash: Buffer,
-    overlapSeconds: number,
-    within: readonly Scope[],
-    db: Queryable,
-  ): Promise<ApiKey | null> {
+  /** Gives a live key a new secret; the old one stays good for `overlapSeconds`. Null when there is no such key. */
+  rotate(id: string, secretHash: Buffer, overlapSeconds: number, db: Queryable): Promise<ApiKey | null> {
     return change(
       db,
       `UPDATE api_key SET
          previous_secret_hash = CASE WHEN $3 > 0 THEN secret_hash END,
          previous_expires_at = CASE WHEN $3 > 0 THEN now() + make_interval(secs => $3) END,
          secret_hash = $2
-       WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND scopes <@ $4::text[]
+       WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
        RETURNING *`,
-      [id, secretHash, overlapSeconds, within],
+      [id, secretHash, overlapSeconds],
     );
   }
 

@@ -17,6 +17,7 @@ import type { ApiKey } from './api-key.entity.js';
 import { ApiKeysRepository, type NewApiKey } from './api-keys.repository.js';
 import { AuditLog } from './audit-log.js';
 import type { KeyCaller } from './caller.js';
+import { type KeyBounds, requireWithin } from './key-authority.js';
 
 @Injectable()
 export class ApiKeysService {
@@ -32,25 +33,20 @@ export class ApiKeysService {
 
   /**
    * @param outer the transaction it is part of, if it stands and falls with something else.
-   * @throws ApiError 403 for scopes the caller does not have itself.
+   * @throws ApiError 403 for scopes, networks or a time beyond the caller's own.
    */
   async create(caller: KeyCaller, dto: CreateApiKeyDto, outer?: Transactional): Promise<IssuedApiKey> {
-    const beyond = dto.scopes.filter((scope) => !caller.scopes.includes(scope));
-    if (beyond.length > 0) {
-      const message = `A key cannot hand out a scope it lacks: ${beyond.join(', ')}.`;
-      throw new ApiError('insufficient_scope', { message, field: 'scopes' });
-    }
+    const bounds = {
+      scopes: dto.scopes,
+      allowed_cidrs: dto.allowed_cidrs ?? caller.networks ?? null,
+      expires_at: dto.expires_at ? new Date(dto.expires_at) : (caller.expiresAt ?? null),
+    };
+    requireWithin(caller, bounds);
     const secret = newSecret();
+    const secret_hash = hashSecret(secret);
     for (;;) {
-      const key = {
-        id: newKeyId(),
-        name: dto.name,
-        secret_hash: hashSecret(secret),
-        scopes: dto.scopes,
-        allowed_cidrs: dto.allowed_cidrs ?? null,
-        expires_at: dto.expires_at ? new Date(dto.expires_at) : null,
-        rate_limit: dto.rate_limit ?? null,
-      };
+      const { name, rate_limit = null } = dto;
+      const key = { id: newKeyId(), name, secret_hash, rate_limit, ...bounds };
       const stored = await this.insert(caller, key, outer);
       // An id drawn twice is simply drawn again.
       if (stored) return { ...viewOf(stored), key: formatApiKey({ id: stored.id, secret }) };
@@ -58,9 +54,9 @@ export class ApiKeysService {
   }
 
   /**
-   * Gives a key a new secret, which its caller learns: so never a key with more scopes than the caller's.
+   * Gives a key a new secret, which its caller learns: so never a key that may do more than the caller.
    * @param outer as in `create`.
-   * @throws ApiError 404 for a key that is not there or has ended, 403 for one with more scopes.
+   * @throws ApiError 404 for a key that is not there or has ended, 403 for one that may do more.
    */
   async rotate(
     caller: KeyCaller,
@@ -71,17 +67,13 @@ export class ApiKeysService {
     const secret = newSecret();
     const overlap = dto.overlap_seconds ?? DEFAULT_OVERLAP;
     const rotated = await this.keys.transaction(async (db) => {
-      const key = await this.keys.rotate(id, hashSecret(secret), overlap, caller.scopes, db);
-      if (key) await this.audit.within(db).recordBy(caller, 'key_rotated', id, { overlap_seconds: overlap });
+      const key = await this.keys.rotate(id, hashSecret(secret), overlap, db);
+      if (!key) return notFound(id);
+      requireWithin(caller, key);
+      await this.audit.within(db).recordBy(caller, 'key_rotated', id, { overlap_seconds: overlap });
       return key;
     }, outer);
-    if (rotated) return { ...viewOf(rotated), key: formatApiKey({ id, secret }) };
-    const existing = await this.keys.findById(id, outer);
-    const beyond = existing?.scopes.filter((scope) => !caller.scopes.includes(scope)) ?? [];
-    if (beyond.length === 0) return notFound(id);
-    throw new ApiError('insufficient_scope', {
-      message: `The key has scopes this one lacks: ${beyond.join(', ')}.`,
-    });
+    return { ...viewOf(rotated), key: formatApiKey({ id, secret }) };
   }
 
   /**
@@ -116,11 +108,19 @@ export class ApiKeysService {
   private insert(caller: KeyCaller, key: NewApiKey, outer?: Transactional): Promise<ApiKey | null> {
     return this.keys.transaction(async (db) => {
       const stored = await this.keys.insert(key, db);
-      if (stored)
-        await this.audit.within(db).recordBy(caller, 'key_created', key.id, { scopes: key.scopes.join(',') });
+      if (stored) await this.audit.within(db).recordBy(caller, 'key_created', key.id, boundsTold(key));
       return stored;
     }, outer);
   }
+}
+
+/** For the audit log. */
+function boundsTold({ scopes, allowed_cidrs, expires_at }: KeyBounds): Record<string, string> {
+  return {
+    scopes: scopes.join(','),
+    ...(allowed_cidrs && { allowed_cidrs: allowed_cidrs.join(',') }),
+    ...(expires_at && { expires_at: expires_at.toISOString() }),
+  };
 }
 
 function notFound(id: string): never {

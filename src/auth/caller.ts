@@ -27,6 +27,10 @@ export interface KeyCaller {
   readonly scopes: readonly Scope[];
   /** Requests a minute, 0 for any number; the default for null. */
   readonly rateLimit?: number | null;
+  /** Networks in CIDR notation that the key may be used from; any for null. */
+  readonly networks?: readonly string[] | null;
+  /** When the key ends; never for null. */
+  readonly expiresAt?: Date | null;
   readonly origin?: Origin;
   /** The consistency token that came with the request: what this caller has to see. */
   readonly seen?: string;

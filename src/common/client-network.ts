@@ -12,6 +12,15 @@ export function clientNetwork(address: string): string {
   return `${new ipaddr.IPv6([...parsed.parts.slice(0, 4), 0, 0, 0, 0]).toString()}/64`;
 }
 
+/** Whether `network` is a part of one of `networks`, all in CIDR notation. */
+export function isWithin(network: string, networks: readonly string[]): boolean {
+  const [base, bits] = ipaddr.parseCIDR(network);
+  return networks.some((other) => {
+    const [around, fewer] = ipaddr.parseCIDR(other);
+    return base.kind() === around.kind() && bits >= fewer && base.match(around, fewer);
+  });
+}
+
 /**
  * Whether `text` is a network in CIDR notation that says what it means: `10.1/16` would be 10.0.0.1's, a leading zero
  * make a number octal, and an IPv4 address written as IPv6 match nobody, since clients are known by the former.
