@@ -191,7 +191,7 @@ describe('API keys and portal callers', () => {
     ['list', () => keys().list()],
     ['findById', () => keys().findById(id)],
     ['insert', insert],
-    ['rotate', () => keys().rotate(id, hash, 60, ['contacts:read'], db())],
+    ['rotate', () => keys().rotate(id, hash, 60, db())],
     ['limit', () => keys().limit(id, 60, db())],
     ['revoke', () => keys().revoke(id, db())],
     ['touch', () => keys().touch([id])],

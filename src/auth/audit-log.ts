@@ -13,6 +13,8 @@ export const AUDIT_EVENTS = [
   'portal_access_granted',
   'portal_access_withdrawn',
   'portal_role_changed',
+  'portal_email_changed',
+  'portal_company_changed',
   'key_created',
   'key_rotated',
   'key_limited',
@@ -30,7 +32,7 @@ export interface Actor {
 }
 
 /** Ids and words, never a token, a key or an address somebody typed. */
-type Details = Record<string, string | number | null>;
+export type Details = Record<string, string | number | null>;
 
 @Injectable()
 export class AuditLog {

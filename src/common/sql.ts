@@ -42,10 +42,13 @@ export function insertValues(row: object, params: Params): string {
   return `(${columns}) VALUES (${values})`;
 }
 
-/** `column = placeholder, …` for the keys of `changes` that are not undefined. */
+/** Later than before, too, where a transaction that began earlier writes last, or a clock was put back. */
+const UPDATED = "updated_at = GREATEST(clock_timestamp(), c.updated_at + interval '1 microsecond')";
+
+/** `column = placeholder, …` of the row `c` for the keys of `changes` that are not undefined, and when it changed. */
 export function assignments(changes: object, params: Params): string {
-  return Object.entries(changes)
+  const columns = Object.entries(changes)
     .filter(([, value]) => value !== undefined)
-    .map(([column, value]) => `"${column}" = ${params.add(value)}`)
-    .join(', ');
+    .map(([column, value]) => `"${column}" = ${params.add(value)}`);
+  return [...columns, UPDATED].join(', ');
 }

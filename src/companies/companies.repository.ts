@@ -82,7 +82,10 @@ export class CompaniesRepository {
     return (await listPage(db, request, params)).page;
   }
 
-  /** The company with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */
+  /**
+   * The company with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends, though
+   * contacts may still be added to it.
+   */
   async findById(
     caller: Caller,
     id: string,
@@ -92,7 +95,7 @@ export class CompaniesRepository {
     const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
     const statement = `SELECT ${jsonObject(visibleTo(caller, DETAIL))} AS company FROM company c WHERE ${where}`;
     const rows = await db.query<{ company: CompanyDetail | PortalCompany }[]>(
-      lock ? `${statement} FOR UPDATE OF c` : statement,
+      lock ? `${statement} FOR NO KEY UPDATE OF c` : statement,
       params.values,
     );
     return rows[0]?.company ?? null;
@@ -127,7 +130,7 @@ export class CompaniesRepository {
     const params = new Params();
     const set = assignments(changes, params);
     const statement = `WITH changed AS (
-        UPDATE company c SET ${set}, updated_at = now() WHERE c.id = ${params.add(id)} RETURNING c.id
+        UPDATE company c SET ${set} WHERE c.id = ${params.add(id)} RETURNING c.id
       ) SELECT id FROM changed`;
     return (await db.query<{ id: string }[]>(statement, params.values))[0] ?? null;
   }

@@ -165,9 +165,6 @@ export class ContactDetail {
 
 export type ContactField = keyof ContactDetail;
 
-/** Whether a contact may sign in, and as what. */
-export type PortalAccess = Pick<ContactDetail, 'portal_access' | 'portal_role'>;
-
 /** The fields of a list item; exactly these, in this order, unless the caller chooses others. */
 export const ITEM_FIELDS = [
   'id',

@@ -1,6 +1,6 @@
 // Where each field of a contact comes from in SQL, and which of them a portal user may know about.
 import type { Caller } from '../auth/caller.js';
-import { ApiError, type ErrorCode, type Fault } from '../common/errors.js';
+import { ApiError, type ErrorCode, type Fault, type FaultCode } from '../common/errors.js';
 import type { InputRules } from '../common/input.pipe.js';
 import { type Params, isoTimestamp, jsonObject } from '../common/sql.js';
 import { nearest } from '../common/suggest.js';
@@ -73,7 +73,7 @@ export function newContactRules(caller: Caller): InputRules<CreateContactDto> {
   return { ...bodyRules(caller), judge };
 }
 
-const faultOf = (field: string, code: ErrorCode): Fault => ({
+const faultOf = (field: string, code: ErrorCode & FaultCode): Fault => ({
   field,
   code,
   message: new ApiError(code).message,

@@ -11,7 +11,8 @@ import { type Server, Servers } from '../common/servers.js';
 import { Params, type Queryable, type Transactional, assignments, insertValues } from '../common/sql.js';
 import { transaction } from '../common/transaction.js';
 import { Products } from '../config/products.js';
-import type { CreatedContact, PortalAccess } from './contact.dto.js';
+import type { CreatedContact } from './contact.dto.js';
+import type { PortalAccess } from './portal-access.js';
 import type { Contact } from './contact.entity.js';
 import { chosenFields, contactJson, visibleFields } from './contact.fields.js';
 import {
@@ -140,7 +141,7 @@ export class ContactsRepository {
     const params = new Params();
     const detail = this.detailFor(caller, params);
     const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
-    const statement = `SELECT ${detail}::text AS text, c.portal_access, c.portal_role
+    const statement = `SELECT ${detail}::text AS text, c.portal_access, c.portal_role, c.email, c.company_id
        FROM ${CONTACT_AND_COMPANY} WHERE ${where}`;
     const [row] = await db.query<(PortalAccess & { text: string })[]>(
       lock ? `${statement} FOR UPDATE OF c` : statement,
@@ -177,13 +178,13 @@ export class ContactsRepository {
     const row = caller.kind === 'key' ? contact : { ...contact, company_id: caller.companyId };
     const rows = await db.query<(CreatedContact & PortalAccess)[]>(
       `INSERT INTO contact ${insertValues(row, params)}
-       ON CONFLICT (id) DO NOTHING RETURNING id, full_name, email, portal_access, portal_role`,
+       ON CONFLICT (id) DO NOTHING RETURNING id, full_name, email, company_id, portal_access, portal_role`,
       params.values,
     );
     return rows[0] ?? null;
   }
 
-  /** Changes a contact the caller sees and answers the access it has then; null when there is none. */
+  /** Changes a contact the caller sees and answers what decides its access then; null when there is none. */
   async update(
     caller: Caller,
     id: string,
@@ -194,8 +195,9 @@ export class ContactsRepository {
     const set = assignments(changes, params);
     const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
     const statement = `WITH changed AS (
-        UPDATE contact c SET ${set}, updated_at = now() WHERE ${where} RETURNING c.portal_access, c.portal_role
-      ) SELECT portal_access, portal_role FROM changed`;
+        UPDATE contact c SET ${set} WHERE ${where}
+        RETURNING c.portal_access, c.portal_role, c.email, c.company_id
+      ) SELECT portal_access, portal_role, email, company_id FROM changed`;
     return (await db.query<PortalAccess[]>(statement, params.values))[0] ?? null;
   }
 

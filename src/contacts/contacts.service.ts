@@ -14,12 +14,12 @@ import {
   type CreateContactDto,
   type CreatedContact,
   type PatchContactDto,
-  type PortalAccess,
   type UpdatedContact,
   toColumns,
 } from './contact.dto.js';
 import type { ContactQuery } from './contact.query.js';
 import { ContactsRepository } from './contacts.repository.js';
+import { NO_ACCESS, type PortalAccess, accessChanges, mayChangeAccess } from './portal-access.js';
 
 @Injectable()
 export class ContactsService {
@@ -56,8 +56,9 @@ export class ContactsService {
     requireMayCreate(caller, dto);
     const insert = (db?: Queryable) =>
       this.ids.assign('ct', (id) => this.contacts.insert(caller, { id, ...toColumns(dto) }, db));
+    // A backend's write that gives no access needs no transaction of its own.
     const write = () =>
-      !outer && isOneStatement(caller, dto)
+      !outer && caller.kind === 'key' && !dto.portal_access
         ? insert()
         : this.contacts.transaction(async (db) => {
             await this.requireStillAdmin(caller, db);
@@ -84,8 +85,9 @@ export class ContactsService {
   ): Promise<UpdatedContact> {
     const columns = toColumns(dto);
     if (Object.keys(columns).length === 0) throw new ApiError('empty_patch');
+    // Nor does one that compares nothing, and leaves access alone.
     const write = () =>
-      !outer && isOneStatement(caller, dto, ifMatch)
+      !outer && caller.kind === 'key' && ifMatch === undefined && !mayChangeAccess(dto)
         ? this.contacts.update(caller, id, columns)
         : this.contacts.transaction(async (db) => {
             await this.requireStillAdmin(caller, db);
@@ -114,14 +116,8 @@ export class ContactsService {
     db: Queryable,
   ): Promise<void> {
     const audit = this.audit.within(db);
-    const role = after.portal_role;
-    if (before.portal_access < after.portal_access)
-      await audit.recordBy(caller, 'portal_access_granted', id, { role });
-    else if (before.portal_access > after.portal_access)
-      await audit.recordBy(caller, 'portal_access_withdrawn', id);
-    else if (before.portal_role !== role && after.portal_access === 1) {
-      await audit.recordBy(caller, 'portal_role_changed', id, { from: before.portal_role, to: role });
-    }
+    for (const [event, details] of accessChanges(before, after))
+      await audit.recordBy(caller, event, id, details);
   }
 
   /** Runs a write; a taken e-mail is answered with the contact that has it, if the caller sees that one. */
@@ -140,13 +136,4 @@ export class ContactsService {
       throw new ApiError('email_taken', { field: 'email', details });
     }
   }
-}
-
-const NO_ACCESS: PortalAccess = { portal_access: 0, portal_role: null };
-
-/** A backend's write that compares nothing and leaves access alone needs no transaction of its own. */
-function isOneStatement(caller: Caller, dto: PatchContactDto, ifMatch?: string): boolean {
-  return (
-    caller.kind === 'key' && ifMatch === undefined && !('portal_access' in dto) && !('portal_role' in dto)
-  );
 }

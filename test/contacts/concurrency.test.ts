@@ -1,9 +1,13 @@
 // Many writers at once: the database settles every race, and each caller gets the answer that is true.
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import pg from 'pg';
+import { OPERATOR } from '../../src/auth/caller.js';
+import { CompaniesRepository } from '../../src/companies/companies.repository.js';
 import { IdSource } from '../../src/common/ids.js';
 import { countRows, createCompany, createContact, readContact } from '../support/factories.js';
 import { TestService } from '../support/service.js';
+import { waitUntil } from '../support/wait.js';
 
 let service: TestService;
 beforeAll(async () => {
@@ -48,6 +52,48 @@ test('patches of different fields at once all land', async () => {
   );
   expect(statuses(answers)).toEqual(answers.map(() => 200));
   expect(await readContact(service.api, id)).toMatchObject({ ...changes, full_name: 'J S' });
+});
+
+test.each(['contact', 'company'] as const)(
+  'a change of a %s is later than the one it waited for, though its transaction began before',
+  async (table) => {
+    const id = table === 'contact' ? await createContact(service.api) : await createCompany(service.api);
+    const path = table === 'contact' ? `/api/contacts/${id}` : `/api/companies/${id}`;
+    const updatedAt = async (db: pg.Client): Promise<string> => {
+      const { rows } = await db.query<{ at: string }>(
+        `SELECT updated_at::text AS at FROM ${table} WHERE id = $1`,
+        [id],
+      );
+      return rows[0]?.at ?? '';
+    };
+    const other = new pg.Client({ connectionString: service.databaseUrl });
+    await other.connect();
+    await other.query(`BEGIN`);
+    await other.query(`SELECT FROM ${table} WHERE id = $1 FOR UPDATE`, [id]);
+    const patched = service.api.patch(path, { notes: 'second' }, { headers: { 'if-match': '*' } });
+    await waitUntil(async () => {
+      const waiting = await service.sql(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return waiting.length === 1;
+    });
+    await other.query(`UPDATE ${table} SET updated_at = clock_timestamp() WHERE id = $1`, [id]);
+    const first = await updatedAt(other);
+    await other.query('COMMIT');
+    expect((await patched).status).toBe(200);
+    const second = await updatedAt(other);
+    await other.end();
+    expect(second > first).toBe(true);
+  },
+);
+
+test('a contact is added to a company that somebody is about to change', async () => {
+  const id = await createCompany(service.api);
+  const companies = service.app.get(CompaniesRepository);
+  await companies.transaction(async (db) => {
+    await companies.findById(OPERATOR, id, { db, lock: true });
+    expect((await service.api.post('/api/contacts', { company_id: id })).status).toBe(201);
+  });
 });
 
 describe('without If-Match the last write wins field by field, never by whole row', () => {

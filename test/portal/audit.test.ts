@@ -1,6 +1,6 @@
 // The audit log: who did what to keys and to portal access, when and from where; for good.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createContact } from '../support/factories.js';
+import { createCompany, createContact } from '../support/factories.js';
 import { type People, createPeople, nextEmail } from '../support/portal-users.js';
 import { runEntry } from '../support/process.js';
 import { type Client, TestService } from '../support/service.js';
@@ -62,6 +62,31 @@ describe('portal access', () => {
       ['portal_role_changed', by, { from: 'client_admin', to: 'client_viewer' }],
       ['portal_access_withdrawn', by, {}],
       ['portal_access_granted', by, { role: 'client_admin' }],
+    ]);
+  });
+
+  test('that another address or company comes by is recorded, without the address', async () => {
+    const id = await createContact(service.api);
+    const [one, other] = [await createCompany(service.api), await createCompany(service.api)];
+    for (const body of [
+      { email: nextEmail(), company_id: one },
+      { portal_access: 1 },
+      { email: nextEmail(), company_id: one },
+      { company_id: other },
+      { company_id: null, portal_role: 'client_admin' },
+      { company_id: one, email: nextEmail(), portal_access: 0 },
+      { email: nextEmail(), company_id: other },
+    ]) {
+      expect((await patch(service.api, id, body)).status).toBe(200);
+    }
+    const by = `key ${keyId}`;
+    expect(await story(id)).toEqual([
+      ['portal_access_granted', by, { role: 'client_viewer' }],
+      ['portal_email_changed', by, {}],
+      ['portal_company_changed', by, { from: one, to: other }],
+      ['portal_role_changed', by, { from: 'client_viewer', to: 'client_admin' }],
+      ['portal_company_changed', by, { from: other, to: null }],
+      ['portal_access_withdrawn', by, {}],
     ]);
   });
 
