@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import type { Response } from 'supertest';
-import { ERRORS } from '../src/common/errors.js';
+import { ERRORS, FAULT_CODES } from '../src/common/errors.js';
 import { envSchema, loadEnv } from '../src/config/env.js';
 import { expectDocumented } from './support/documented.js';
 
@@ -58,18 +58,9 @@ describe('docs/errors.md', () => {
     expect(rows).toEqual(Object.entries(ERRORS).map(([code, { status }]) => [code, status]));
   });
 
-  test('lists exactly the codes of single faults that the rules give', () => {
-    const rules = ['fields', 'params', 'rule', 'json', 'cursor', 'etag', 'input.pipe'].map((name) =>
-      read(`src/common/${name}.ts`),
-    );
-    const features = ['contacts/contact.fields', 'contacts/contact.query', 'portal/redirects'].map((name) =>
-      read(`src/${name}.ts`),
-    );
-    const source = [...rules, ...features].join('\n');
-    const given = matches(source, /(?:code: |[Ff]ault\(|invalid\([^']+, )'([a-z_]+)'/g);
-    const named = ['unknown_field', 'unknown_parameter'];
-    const documented = matches(details, /^\| `(\w+)` +\|/gm);
-    expect(documented.toSorted()).toEqual([...new Set([...given, ...named])].toSorted());
+  test('lists exactly the codes of single faults', () => {
+    const documented = matches(details, /^\| (`.*?`) +\|/gm).flatMap((cell) => matches(cell, /`(\w+)`/g));
+    expect(documented).toEqual(FAULT_CODES);
   });
 });
 

@@ -1,8 +1,9 @@
 // Input read by the caller's own rules: what it may not see or set does not exist for it.
 import { SetMetadata, type Type, applyDecorators, createParamDecorator } from '@nestjs/common';
 import { ApiBody } from '@nestjs/swagger';
-import { READS_BODY, ReadsQuery } from '../common/api-docs.js';
+import { ReadsQuery } from '../common/api-docs.js';
 import { type InputRules, parseInput } from '../common/input.pipe.js';
+import { READS_BODY } from '../common/strict-input.guard.js';
 import type { Caller } from './caller.js';
 import type { AuthenticatedRequest } from './current-caller.decorator.js';
 

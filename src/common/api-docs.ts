@@ -183,9 +183,8 @@ export function answerHeaders(status: string, callerIsKnown: boolean): SchemaObj
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
-/** Mark a route that reads its query parameters, or its body, by a decorator of ours. */
+/** Marks a route that reads its query parameters by a decorator of ours. */
 export const READS_QUERY = 'reads-query';
-export const READS_BODY = 'reads-body';
 
 /** A route whose parameters are not ours to name, and so not refused. */
 export function ReadsAnyQuery(): MethodDecorator {

@@ -45,10 +45,29 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** What may be wrong with one field, in `details`. Part of the contract as well. */
+export const FAULT_CODES = [
+  'unknown_field',
+  'unknown_parameter',
+  'repeated_parameter',
+  'wrong_type',
+  'bad_format',
+  'too_long',
+  'out_of_range',
+  'required',
+  'not_nullable',
+  'not_with_cursor',
+  'changed',
+  'too_deep',
+  'email_or_company_required',
+  'portal_access_needs_email',
+] as const;
+export type FaultCode = (typeof FAULT_CODES)[number];
+
 /** One fault of a request; `code` is stable, `message` is for people. */
 export interface Fault {
   field: string;
-  code: string;
+  code: FaultCode;
   message: string;
 }
 

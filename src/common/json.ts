@@ -1,6 +1,6 @@
 // Reading what comes over the wire: JSON bodies and query strings, refused unless they are sound Unicode.
 import { parse as parseJson } from 'secure-json-parse';
-import { ApiError } from './errors.js';
+import { ApiError, type FaultCode } from './errors.js';
 
 /** Deepest nesting of a body; PostgreSQL and JSON.stringify both give up some thousand levels deeper. */
 const MAX_DEPTH = 64;
@@ -29,7 +29,7 @@ export function readJson(body: Buffer): unknown {
 
 /** What is wrong with a part of a body, and where: nothing is said of the way there unless there is. */
 interface Unsound {
-  readonly code: string;
+  readonly code: FaultCode;
   readonly message: string;
   /** Names and indexes, from the innermost outwards. */
   readonly way: string[];
@@ -73,7 +73,7 @@ function unsoundNumber(value: number): Unsound | undefined {
   return undefined;
 }
 
-const unsound = (code: string, message: string): Unsound => ({ code, message, way: [] });
+const unsound = (code: FaultCode, message: string): Unsound => ({ code, message, way: [] });
 
 function inside(name: string, found: Unsound): Unsound {
   found.way.push(name);

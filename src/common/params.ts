@@ -1,10 +1,11 @@
 // The rules for query parameters: always strings on the wire, converted only when they are well formed.
 import { canonicalEmail } from './email.js';
+import type { FaultCode } from './errors.js';
 import { isTimestamp, utcOf } from './fields.js';
 import { type IdPrefix, isId } from './ids.js';
 import { type RuleFault, type RuleOptions, rule } from './rule.js';
 
-const fault = (code: string, message: string): RuleFault => ({ code, message });
+const fault = (code: FaultCode, message: string): RuleFault => ({ code, message });
 
 interface IntegerOptions extends RuleOptions {
   min: number;

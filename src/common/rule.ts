@@ -1,10 +1,11 @@
 // How one field is checked and documented: a rule is a check with one message, and its OpenAPI schema.
 import type { Type } from '@nestjs/common';
 import { ApiProperty, ApiPropertyOptional, type ApiPropertyOptions } from '@nestjs/swagger';
+import type { FaultCode } from './errors.js';
 
 /** What is wrong with a value: a stable code and a message that completes "<field> …". */
 export interface RuleFault {
-  code: string;
+  code: FaultCode;
   message: string;
 }
 
