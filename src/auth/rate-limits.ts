@@ -44,7 +44,22 @@ export class RateLimits {
    * @throws ApiError 429 when there were too many.
    */
   countRefusedSignIn(address: string): Promise<void> {
-    return this.take('sign_ins', `sign-ins:${clientNetwork(address)}`, this.env.RATE_LIMIT_SIGN_INS);
+    return this.take('sign_ins', signInBucket(address), this.env.RATE_LIMIT_SIGN_INS);
+  }
+
+  /** @throws ApiError 429 when so many sign-ins from `address` were refused that nothing more is guessed. */
+  requireGuess(address: string): void {
+    this.requireLeft('sign_ins', signInBucket(address), this.env.RATE_LIMIT_SIGN_INS);
+  }
+
+  /**
+   * Counts a sign-in mail that is asked for from `address`: requests for one address wait for each other in the database,
+   * and nobody may keep all connections waiting.
+   * @throws ApiError 429 when there were too many.
+   */
+  countMailRequest(address: string): Promise<void> {
+    const name = `sign-in-mails:${clientNetwork(address)}`;
+    return this.take('sign_in_mail', name, this.env.RATE_LIMIT_SIGN_INS);
   }
 
   /**
@@ -52,14 +67,16 @@ export class RateLimits {
    * @throws ApiError 429 when there were too many.
    */
   countWrongKey(address: string): Promise<void> {
-    return this.take('wrong_keys', bucketOf(address), this.env.RATE_LIMIT_WRONG_KEYS);
+    return this.take('wrong_keys', wrongKeyBucket(address), this.env.RATE_LIMIT_WRONG_KEYS);
   }
 
   /** @throws ApiError 429 when `address` sent so many wrong keys that no further one is looked up. */
   requireLookup(address: string): void {
-    const limit = this.env.RATE_LIMIT_WRONG_KEYS;
-    if (limit > 0 && this.buckets.isEmpty(bucketOf(address), limit))
-      throw refusal('wrong_keys', WINDOW / 1000 / limit);
+    this.requireLeft('wrong_keys', wrongKeyBucket(address), this.env.RATE_LIMIT_WRONG_KEYS);
+  }
+
+  private requireLeft(policy: Policy, name: string, limit: number): void {
+    if (limit > 0 && this.buckets.isEmpty(name, limit)) throw refusal(policy, WINDOW / 1000 / limit);
   }
 
   private async take(policy: Policy, name: string, limit: number): Promise<void> {
@@ -74,14 +91,18 @@ export class RateLimits {
   }
 }
 
-type Policy = 'key' | 'user' | 'wrong_keys' | 'sign_ins';
+type Policy = 'key' | 'user' | 'wrong_keys' | 'sign_ins' | 'sign_in_mail';
 
 function userBucket(contactId: string): string {
   return `user:${contactId}`;
 }
 
-function bucketOf(address: string): string {
+function wrongKeyBucket(address: string): string {
   return `wrong-keys:${clientNetwork(address)}`;
+}
+
+function signInBucket(address: string): string {
+  return `sign-ins:${clientNetwork(address)}`;
 }
 
 function wholeSeconds({ nextIn }: Taken): number {

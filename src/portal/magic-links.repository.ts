@@ -7,6 +7,8 @@ import { transaction } from '../common/transaction.js';
 /** How long a link is good, and how many wrong codes it survives (the table's check knows the number, too). */
 const LIFETIME = `interval '15 minutes'`;
 const CODE_TRIES = 5;
+/** How many wrong codes an address survives in a day, over all its links; those go on being good. */
+const DAILY_CODE_TRIES = 10;
 
 const PENDING = 'used_at IS NULL AND voided_at IS NULL AND expires_at > now()';
 /** Requests for unknown addresses are pending like all others, but nothing opens them. */
@@ -137,7 +139,8 @@ export class MagicLinksRepository {
 
   /**
    * Counts a try and, if the code is right, uses up the link, with its contact locked; null for anything but success.
-   * Tries are counted for unknown addresses, too: the work is the same.
+   * Tries are counted for unknown addresses, too: the work is the same. After ten wrong ones in a day no code of the
+   * address is right.
    */
   async useByCode(db: Queryable, id: string, codeHash: Buffer): Promise<OpenedLink | null> {
     await lockContact(db, 'id = $1', id);
@@ -146,7 +149,10 @@ export class MagicLinksRepository {
          UPDATE magic_link
          SET attempts = attempts + 1,
              used_at = CASE WHEN code_hash = $2 AND contact_id IS NOT NULL THEN now() END
-         WHERE id = $1 AND attempts < ${CODE_TRIES} AND ${PENDING}
+         WHERE id = $1 AND attempts < ${CODE_TRIES} AND ${PENDING} AND ${DAILY_CODE_TRIES} > (
+           SELECT sum(attempts - (used_at IS NOT NULL)::int) FROM magic_link of_address
+           WHERE of_address.address_hash = magic_link.address_hash
+             AND of_address.created_at > now() - interval '1 day')
          RETURNING contact_id, redirect, used_at
        ) SELECT contact_id AS "contactId", redirect, used_at IS NOT NULL AS right FROM tried`,
       [id, codeHash],

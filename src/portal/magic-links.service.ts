@@ -42,13 +42,15 @@ export class MagicLinksService {
 
   /**
    * Does the same work for every address: whether a mail leaves is decided by the job, after the answer.
-   * @throws ApiError 400 for a redirect or product that is not configured, 429 beyond the caps.
+   * @throws ApiError 400 for a redirect or product that is not configured, 429 beyond the caps or for too many requests
+   * of one network.
    */
   async request(dto: RequestMagicLinkDto, visitor: Visitor): Promise<string> {
     if (!this.mailer.isConfigured)
       throw new ApiError('unavailable', { message: 'Sign-in by mail is not configured.' });
     const redirect = allowedRedirect(dto.redirect, this.settings);
     const product = this.settings.configuredProduct(dto.product);
+    await this.limits.countMailRequest(visitor.address);
     const id = `ml_${randomText(16)}`;
     const addressHash = this.secrets.derive('mail-address', dto.email);
     const clientAddress = clientNetwork(visitor.address);
@@ -82,7 +84,9 @@ export class MagicLinksService {
    * from one network.
    */
   async verify(proof: VerifyMagicLinkDto, visitor: Visitor): Promise<SignIn> {
-    const signIn = await this.sessions.signIn('magic_link', visitor, this.userOf(proof));
+    // A token cannot be guessed: whoever has one signs in, whatever others of the network do.
+    if (proof.code) this.limits.requireGuess(visitor.address);
+    const signIn = await this.sessions.signIn('magic_link', visitor, this.spend(proof));
     if (signIn) return signIn;
     signInEnded.tell({ method: 'magic_link', refusal: 'bad_proof' });
     await this.limits.countRefusedSignIn(visitor.address);
@@ -91,7 +95,7 @@ export class MagicLinksService {
   }
 
   /** What uses up the link of this proof. */
-  private userOf({ token, request_id, code }: VerifyMagicLinkDto): (db: Queryable) => Promise<Proved | null> {
+  private spend({ token, request_id, code }: VerifyMagicLinkDto): (db: Queryable) => Promise<Proved | null> {
     if (token && !request_id && !code) return (db) => this.links.useByToken(db, hashToken(token));
     if (!token && request_id && code)
       return (db) => this.links.useByCode(db, request_id, this.codeHash(request_id, code));

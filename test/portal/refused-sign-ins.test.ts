@@ -1,6 +1,10 @@
 // Whoever tries to sign in without a proof, or to refresh without end: limited, without harm to those who have one.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Secrets } from '../../src/common/secrets.js';
+import { codeOf, tokenOf } from '../../src/portal/magic-link-mail.js';
+import type { Answer } from '../support/browser.js';
 import { PortalService } from '../support/portal.js';
+import { statementsDuring } from '../support/statements.js';
 
 const LIMIT = 6;
 
@@ -58,6 +62,62 @@ test.each([
     expect((await send('203.0.113.77')).status).toBe(status);
   },
 );
+
+test('and a right code is not tried any more from there, for it would be a guess', async () => {
+  const address = '203.0.113.80';
+  const { email } = await portal.contact();
+  const { requestId, code } = await portal.link(email);
+  const verify = (from: string, right: string) =>
+    portal.browser(from).post('/auth/magic-link/verify', { request_id: requestId, code: right });
+  for (let time = 1; time <= LIMIT; time += 1)
+    await portal.browser(address).post('/auth/magic-link/verify', { token: 'x' });
+  expect((await verify(address, code)).status).toBe(429);
+  expect((await verify('203.0.113.81', code)).status).toBe(200);
+});
+
+test('after ten wrong codes in a day an address has no right ones, but links', async () => {
+  const { email } = await portal.contact();
+  let from = 90;
+  const verify = (proof: object) =>
+    portal.browser(`203.0.113.${(from += 1)}`).post('/auth/magic-link/verify', proof);
+  const ask = async () => {
+    await portal.service.sql(`UPDATE magic_link SET created_at = created_at - interval '2 hours'`);
+    const { body } = await portal.browser(`203.0.113.${(from += 1)}`).post('/auth/magic-link', { email });
+    return body.data.request_id as string;
+  };
+  const proofsOf = (requestId: string) => {
+    const secrets = portal.service.app.get(Secrets);
+    const code = codeOf(secrets, requestId);
+    const wrong = code === '000000' ? '000001' : '000000';
+    return {
+      right: { request_id: requestId, code },
+      wrong: { request_id: requestId, code: wrong },
+      token: { token: tokenOf(secrets, requestId) },
+    };
+  };
+  // A code that was right is none of them.
+  for (let time = 1; time <= 3; time += 1) {
+    const { right, wrong } = proofsOf(await ask());
+    for (let tries = 1; tries <= 3; tries += 1) expect((await verify(wrong)).status).toBe(401);
+    expect((await verify(right)).status).toBe(200);
+  }
+  const { wrong } = proofsOf(await ask());
+  expect((await verify(wrong)).status).toBe(401);
+  const last = proofsOf(await ask());
+  expect((await verify(last.right)).status).toBe(401);
+  expect((await verify(last.token)).status).toBe(200);
+});
+
+test('mails asked for beyond the limit reach no database', async () => {
+  const ask = () => portal.browser('203.0.113.70').post('/auth/magic-link', { email: 'a@acme.test' });
+  const codes = [];
+  for (let time = 1; time <= LIMIT; time += 1) codes.push((await ask()).body.error?.code);
+  expect(codes).toEqual([undefined, ...Array.from({ length: LIMIT - 1 }, () => 'too_many_requests')]);
+  let refused: Answer | undefined;
+  const statements = await statementsDuring(async () => (refused = await ask()));
+  expect([refused?.status, refused?.body.error.code]).toEqual([429, 'rate_limited']);
+  expect(statements.filter((text) => text.includes('magic_link') || text.includes('advisory'))).toEqual([]);
+});
 
 test('a contact refreshes as often as it may ask, and what is refused costs nothing', async () => {
   const { contact, browser } = await portal.signedIn();
