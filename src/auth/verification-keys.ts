@@ -12,7 +12,8 @@ type KeySet = ReturnType<typeof createLocalJWKSet>;
 
 @Injectable()
 export class VerificationKeys {
-  private keys?: { set: KeySet; readAt: number };
+  private keys?: { set: KeySet; text: string; readAt: number };
+  private reading?: Promise<KeySet>;
 
   constructor(
     private readonly db: DataSource,
@@ -39,9 +40,20 @@ export class VerificationKeys {
 
   private async read(maxAge: number): Promise<KeySet> {
     if (this.keys && performance.now() - this.keys.readAt < maxAge) return this.keys.set;
-    const rows = await this.db.query<{ public_jwk: JWK }[]>('SELECT public_jwk FROM signing_key');
+    // Whoever comes meanwhile waits for the same: anybody may send tokens of unknown keys, as many as they like.
+    this.reading ??= this.readNow().finally(() => (this.reading = undefined));
+    return this.reading;
+  }
+
+  private async readNow(): Promise<KeySet> {
+    const rows = await this.db.query<{ public_jwk: JWK }[]>(
+      'SELECT public_jwk FROM signing_key ORDER BY kid',
+    );
     const keySet: JSONWebKeySet = { keys: rows.map((row) => row.public_jwk) };
-    this.keys = { set: createLocalJWKSet(keySet), readAt: performance.now() };
-    return this.keys.set;
+    const text = JSON.stringify(keySet);
+    // The same set as before, unless it differs: what it has verified goes on being verified.
+    const set = this.keys?.text === text ? this.keys.set : createLocalJWKSet(keySet);
+    this.keys = { set, text, readAt: performance.now() };
+    return set;
   }
 }

@@ -1,7 +1,10 @@
 // A portal token is verified once: its signature costs more than the rest of a request.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { type PortalUser, createPortalUser } from '../support/portal-users.js';
 import { TestService } from '../support/service.js';
+import { statementsDuring } from '../support/statements.js';
+import { TokenMaker } from '../support/tokens.js';
 
 describe.each([
   ['the published keys', {}],
@@ -21,6 +24,34 @@ describe.each([
     expect(verify).toHaveBeenCalledTimes(1);
     await service.api.patch(`/api/contacts/${user.id}`, { portal_access: 0 });
     expect((await user.client.get('/auth/session')).status).toBe(401);
+    verify.mockRestore();
+  });
+});
+
+describe('tokens of unknown keys,', () => {
+  let service: TestService;
+  let user: PortalUser;
+  let tokens: TokenMaker;
+  beforeAll(async () => {
+    service = await TestService.start();
+    user = await createPortalUser(service);
+    tokens = await TokenMaker.trustedBy(service);
+  });
+  afterAll(() => service.stop());
+
+  test('twenty at once, make one query, and no good token be verified again', async () => {
+    expect((await user.client.get('/auth/session')).status).toBe(200);
+    await sleep(1_100);
+    const forged = await tokens.sign(user.id, { header: { kid: 'nobody-knows' } });
+    const forger = service.as({ authorization: `Bearer ${forged}` });
+    const statements = await statementsDuring(async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => forger.get('/auth/session')));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+    });
+    expect(statements.filter((text) => text.includes('FROM signing_key'))).toHaveLength(1);
+    const verify = jest.spyOn(globalThis.crypto.subtle, 'verify');
+    expect((await user.client.get('/auth/session')).status).toBe(200);
+    expect(verify).not.toHaveBeenCalled();
     verify.mockRestore();
   });
 });
