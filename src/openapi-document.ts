@@ -90,7 +90,8 @@ export function serveDocs(app: NestFastifyApplication, env: Env): void {
     jsonDocumentUrl: 'openapi.json',
     customSiteTitle: 'Contacts API',
     swaggerOptions: {
-      persistAuthorization: true,
+      // In production the page shares its origin with sign-in: a key has no place in that browser's storage.
+      persistAuthorization: env.NODE_ENV !== 'production',
       displayRequestDuration: true,
       tryItOutEnabled: true,
       // Or it would ask a validator elsewhere for a badge.

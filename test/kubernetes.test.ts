@@ -76,10 +76,11 @@ test('there is one of each, of a version that is current', () => {
     ConfigMap: 'v1',
     Deployment: 'apps/v1',
     Job: 'batch/v1',
+    NetworkPolicy: 'networking.k8s.io/v1',
     PodDisruptionBudget: 'policy/v1',
     Service: 'v1',
   });
-  expect(manifests).toHaveLength(5);
+  expect(manifests).toHaveLength(6);
 });
 
 describe('settings', () => {
@@ -109,11 +110,13 @@ describe('settings', () => {
         name,
         name.endsWith('_URL') ? 'postgres://u:p@db/contacts' : 'x'.repeat(32),
       ]);
-      const production = {
+      const production: Record<string, string> = {
         NODE_ENV: 'production',
         ...config,
         ...(Object.fromEntries(given) as Record<string, string>),
       };
+      expect(() => loadEnv(production)).toThrow('TRUST_PROXY: must be addresses');
+      production.TRUST_PROXY = '10.1.2.0/24';
       expect(() => loadEnv(production)).toThrow('still a placeholder');
       const replaced = Object.entries(production).map(([name, value]) => [
         name,
@@ -142,6 +145,16 @@ describe('the image', () => {
     // What is started where nothing else is said.
     expect(service.command).toBeUndefined();
     expect(dockerfile).toContain('CMD ["node", "dist/main.js"]');
+  });
+
+  test('is reached by those alone who are named', () => {
+    const { spec } = only('NetworkPolicy') as unknown as {
+      spec: { podSelector: { matchLabels: Labels }; ingress: { ports: { port: string }[] }[] };
+    };
+    expect(podsLabels).toMatchObject(spec.podSelector.matchLabels);
+    expect(spec.ingress.flatMap(({ ports }) => ports.map(({ port }) => port))).toEqual(
+      service.ports.map(({ name }) => name),
+    );
   });
 
   test('listens where it is asked, on every interface', () => {

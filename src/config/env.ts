@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 import { readSecretFiles } from './secret-files.js';
+import { DEVELOPMENT_SECRET, unsafeSettings } from './unsafe.js';
 
 const list = z
   .string()
@@ -43,9 +44,6 @@ const days = (least: number, byDefault: number) =>
 
 /** The most requests a minute that a limit can allow; 0 allows any number. */
 export const MAX_RATE_LIMIT = 10_000_000;
-
-/** Lets a developer start without any setting; production refuses it by name. */
-const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
 
 /** Requests a minute. */
 const rate = z.coerce.number().int().min(0).max(MAX_RATE_LIMIT);
@@ -183,12 +181,9 @@ export function portalHomeOf(env: Env): string {
   return publicUrlOf(env) + (env.NODE_ENV === 'production' ? '/' : DEMO_PATH);
 }
 
-/** What .env.example and tutorials put where a secret belongs; none of it may reach production. */
-const PLACEHOLDER = /change-?me|placeholder|example\.(com|org)|postgres:postgres@|:password@/i;
-
 /**
  * Parses `source` (the process environment, after an optional `.env` file) and the files it names into an Env.
- * @throws Error naming every variable at fault, one per line.
+ * @throws Error naming every variable at fault, or unsafe, one per line.
  */
 export function loadEnv(source: NodeJS.ProcessEnv = withDotEnv()): Env {
   const set = Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1]));
@@ -199,20 +194,12 @@ export function loadEnv(source: NodeJS.ProcessEnv = withDotEnv()): Env {
     const lines = [...faults, ...invalid].map((line) => `  ${line}`);
     throw new Error(`The environment is not valid:\n${lines.join('\n')}`);
   }
-  if (parsed.data.NODE_ENV === 'production') refuseUnsafe(parsed.data);
-  return parsed.data;
-}
-
-function refuseUnsafe(env: Env): void {
-  const faults: string[] = [];
-  if (!env.DATABASE_URL) faults.push('  DATABASE_URL: required in production');
-  for (const [name, value] of Object.entries(env)) {
-    const texts = [value].flat().filter((one) => typeof one === 'string');
-    if (texts.some((text) => PLACEHOLDER.test(text))) faults.push(`  ${name}: still a placeholder`);
+  const unsafe = unsafeSettings(parsed.data).map((line) => `  ${line}`);
+  if (unsafe.length > 0) {
+    const where = parsed.data.NODE_ENV === 'production' ? ' in production' : '';
+    throw new Error(`Refusing to start${where}:\n${unsafe.join('\n')}`);
   }
-  if (!env.GOOGLE_ISSUER.startsWith('https:')) faults.push('  GOOGLE_ISSUER: must be https in production');
-  if (!env.PUBLIC_URL) faults.push('  PUBLIC_URL: required in production');
-  if (faults.length > 0) throw new Error(`Refusing to start in production:\n${faults.join('\n')}`);
+  return parsed.data;
 }
 
 function withDotEnv(): NodeJS.ProcessEnv {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { PORTAL } from '../support/browser.js';
 import { createContact } from '../support/factories.js';
 import { sendRaw } from '../support/raw-request.js';
-import { TestService } from '../support/service.js';
+import { TEST_SECRET, TestService } from '../support/service.js';
 
 const NOTHING = "default-src 'none';base-uri 'none';form-action 'none';frame-ancestors 'none'";
 const EVERYWHERE = {
@@ -111,7 +111,10 @@ describe('Strict-Transport-Security', () => {
   });
 
   test('holds for our own host, and for no other, where PUBLIC_URL is https', async () => {
-    const secure = await TestService.start({ PUBLIC_URL: 'https://contacts.acme.test' });
+    const secure = await TestService.start({
+      PUBLIC_URL: 'https://contacts.acme.test',
+      PORTAL_SECRET: TEST_SECRET,
+    });
     try {
       for (const request of [
         ask('GET', '/health/live'),

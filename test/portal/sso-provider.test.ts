@@ -6,7 +6,7 @@ import { SignJWT, UnsecuredJWT, generateKeyPair } from 'jose';
 import { loadEnv } from '../../src/config/env.js';
 import { GoogleProvider, googleSettings } from '../../src/portal/google-provider.js';
 import type { Claims } from '../support/identity-provider.js';
-import { TestService } from '../support/service.js';
+import { TEST_SECRET, TestService } from '../support/service.js';
 import { SsoService } from '../support/sso.js';
 
 let sso: SsoService;
@@ -156,13 +156,9 @@ describe('Discovery', () => {
       ...sso.provider.settings,
       DATABASE_URL: 'postgres://db/contacts',
       PUBLIC_URL: 'https://auth.acme.test',
+      PORTAL_SECRET: TEST_SECRET,
     };
-    const production = {
-      NODE_ENV: 'production',
-      PORTAL_SECRET: 'a secret of forty characters or some more',
-      ...settings,
-    };
-    expect(() => loadEnv(production)).toThrow('GOOGLE_ISSUER: must be https in production');
+    expect(() => loadEnv({ ...settings, NODE_ENV: 'production' })).toThrow('GOOGLE_ISSUER: must be https in production');
     const provider = new GoogleProvider({
       ...googleSettings(loadEnv({ NODE_ENV: 'test', ...settings })),
       allowHttp: false,

@@ -8,6 +8,7 @@ import { MailServer } from './mail-server.js';
 import { Navigator } from './navigator.js';
 import { PLANTED, plantedContact, plantedHeaders, plantedQueries, refusedBodies } from './planted.js';
 import { RunningService } from './running-service.js';
+import { TEST_SECRET } from './service.js';
 import { runEntry } from './process.js';
 import { sendRaw } from './raw-request.js';
 import { Session } from './session.js';
@@ -62,6 +63,7 @@ export class PlantedTraffic {
       MAIL_FROM: 'Acme <no-reply@acme.test>',
       PORTAL_ORIGINS: PORTAL,
       PUBLIC_URL,
+      PORTAL_SECRET: TEST_SECRET,
       SMTP_URL: mail.url,
       TRUST_PROXY: '127.0.0.1',
       ...settings,

@@ -5,12 +5,11 @@ import { tokenOf } from '../../src/portal/magic-link-mail.js';
 import { Secrets } from '../../src/common/secrets.js';
 import { Browser, PORTAL } from './browser.js';
 import { MailServer, type ReceivedMail } from './mail-server.js';
-import { TestService } from './service.js';
+import { TEST_SECRET, TestService } from './service.js';
 import { RunningService } from './running-service.js';
 
 /** Where the service says it is; requests go to its real address. */
 export const PUBLIC_URL = 'https://auth.acme.test';
-const SECRET = 'a secret of the tests, and of the tests alone';
 
 export interface Contact {
   id: string;
@@ -29,7 +28,7 @@ export class PortalService {
     const mail = await MailServer.start();
     const all = {
       PUBLIC_URL,
-      PORTAL_SECRET: SECRET,
+      PORTAL_SECRET: TEST_SECRET,
       PORTAL_ORIGINS: `${PORTAL},http://localhost:5173`,
       PORTAL_PRODUCTS: 'crm,analytics',
       SMTP_URL: mail.url,

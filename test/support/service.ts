@@ -9,6 +9,9 @@ import { loadEnv } from '../../src/config/env.js';
 import { createTestDatabase } from './database.js';
 import { expectDocumented } from './documented.js';
 
+/** A PORTAL_SECRET for services that are to be reached by https, where the placeholder is refused. */
+export const TEST_SECRET = 'a secret of the tests, and of the tests alone';
+
 type Method = 'get' | 'post' | 'patch' | 'delete';
 
 export interface RequestOptions {

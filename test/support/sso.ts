@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import { IdentityProvider, type Person } from './identity-provider.js';
 import { Navigator, type Visit } from './navigator.js';
-import { TestService } from './service.js';
+import { TEST_SECRET, TestService } from './service.js';
 
 /** The service and two portals, as browsers know them. */
 export const AUTH = 'https://auth.acme.test';
@@ -23,6 +23,7 @@ export class SsoService {
     const provider = await IdentityProvider.start(`${START}/callback`);
     const settings = {
       PUBLIC_URL: AUTH,
+      PORTAL_SECRET: TEST_SECRET,
       PORTAL_ORIGINS: `${PORTAL},${SIBLING}`,
       PORTAL_PRODUCTS: 'crm,shop',
     };

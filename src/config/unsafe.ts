@@ -1,0 +1,45 @@
+// What no start is let pass with: settings that would let strangers in, or read along.
+import { isIP } from 'node:net';
+import type { Env } from './env.js';
+
+/** Lets a developer start without any setting; whoever reads this file knows it. */
+export const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
+
+/** What .env.example and tutorials put where a secret belongs; none of it may reach production. */
+const PLACEHOLDER = /change-?me|placeholder|example\.(com|org)|postgres:postgres@|:password@/i;
+
+/** What is wrong with these settings as a whole, a line for each, with the variable's name first. */
+export function unsafeSettings(env: Env): string[] {
+  if (env.NODE_ENV === 'production') return unsafeInProduction(env);
+  const isReachable = !isLoopback(env.HOST) || isHttps(env.PUBLIC_URL);
+  if (!isReachable || env.PORTAL_SECRET !== DEVELOPMENT_SECRET) return [];
+  const remedy = 'set one of your own, such as openssl rand -hex 32 makes, or HOST=127.0.0.1';
+  return [`PORTAL_SECRET: anybody who reaches the service could sign in with the placeholder; ${remedy}`];
+}
+
+function unsafeInProduction(env: Env): string[] {
+  const faults: string[] = [];
+  if (!env.DATABASE_URL) faults.push('DATABASE_URL: required in production');
+  for (const [name, value] of Object.entries(env)) {
+    const texts = [value].flat().filter((one) => typeof one === 'string');
+    if (texts.some((text) => PLACEHOLDER.test(text))) faults.push(`${name}: still a placeholder`);
+  }
+  if (!isHttps(env.GOOGLE_ISSUER)) faults.push('GOOGLE_ISSUER: must be https in production');
+  if (!env.PUBLIC_URL) faults.push('PUBLIC_URL: required in production');
+  if (env.JWT_SECRET === env.PORTAL_SECRET)
+    faults.push('JWT_SECRET: portals know it, so it must not be PORTAL_SECRET, which opens everything');
+  if (isHttps(env.PUBLIC_URL) && env.PORTAL_ORIGINS.some((origin) => !isHttps(origin) && !isLocal(origin)))
+    faults.push('PORTAL_ORIGINS: must be https in production, or whoever is on the way is signed in, too');
+  if (env.PORTAL_COOKIE_SAMESITE === 'none' && !isHttps(env.PUBLIC_URL))
+    faults.push('PORTAL_COOKIE_SAMESITE: none needs a PUBLIC_URL of https');
+  if (env.TRUST_PROXY.some((proxies) => proxies.endsWith('/0')))
+    faults.push('TRUST_PROXY: a network of everybody lets everybody say where a request comes from');
+  return faults;
+}
+
+const isHttps = (url: string | undefined): boolean => url?.startsWith('https:') ?? false;
+const isLocal = (url: string): boolean => isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''));
+
+function isLoopback(host: string): boolean {
+  return isIP(host) ? host === '::1' || host.startsWith('127.') : /(^|\.)localhost$/.test(host);
+}
