@@ -2,7 +2,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Queryable } from '../common/sql.js';
 
-/** An account at the provider; `email` is canonical, or null when it is none we accept. */
+/** An account at the provider; `email` is canonical, or null when there is none to be linked by. */
 export interface Account {
   readonly issuer: string;
   readonly subject: string;

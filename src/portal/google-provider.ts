@@ -68,8 +68,7 @@ export class GoogleProvider {
     const settings = this.configured();
     const claims = await this.redeem(settings, query, attempt).catch((error) => this.refuse(error));
     if (claims.email_verified !== true) throw new GoogleRefusal('unverified_email');
-    const email = typeof claims.email === 'string' ? canonicalEmail(claims.email) : null;
-    return { issuer: claims.iss, subject: claims.sub, email };
+    return { issuer: claims.iss, subject: claims.sub, email: vouchedEmail(claims) };
   }
 
   private async redeem(
@@ -142,4 +141,21 @@ function isUnreachable(error: unknown): boolean {
   const { name, message, cause } = error as { name?: string; message?: string; cause?: unknown };
   if (name === 'TimeoutError' || (name === 'TypeError' && message === 'fetch failed')) return true;
   return typeof cause === 'object' && cause !== null && isUnreachable(cause);
+}
+
+type Claims = Partial<Record<'iss' | 'email' | 'hd', unknown>>;
+
+/** Where Google's word on an address is only that whoever made the account could read its mail then. */
+const GOOGLE = 'https://accounts.google.com';
+
+/**
+ * The canonical address that a first sign-in may be linked by; null for none, and for one of a domain that Google does
+ * not host: whoever had such an address once keeps the account with it, and would be taken for who has it now.
+ */
+export function vouchedEmail({ iss, email, hd }: Claims): string | null {
+  if (typeof email !== 'string') return null;
+  const canonical = canonicalEmail(email);
+  const domain = canonical?.split('@').at(-1) ?? '';
+  const isHosted = domain === hd || domain === 'gmail.com' || domain === 'googlemail.com';
+  return iss !== GOOGLE || isHosted ? canonical : null;
 }
