@@ -108,6 +108,7 @@ describe('Discovery', () => {
     const service = await TestService.start({
       ...sso.provider.settings,
       PUBLIC_URL: 'https://auth.acme.test',
+      PORTAL_SECRET: TEST_SECRET,
     });
     try {
       await work(service);
