@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loadEnv } from '../src/config/env.js';
 import { Balancer, type Kind } from './chaos/balancer.js';
@@ -13,6 +12,8 @@ import { waitUntil } from './support/wait.js';
 const read = (name: string): string => readFileSync(new URL(`../deploy/${name}`, import.meta.url), 'utf8');
 const haproxy = read('haproxy.cfg');
 const nginx = read('nginx.conf');
+
+const { DATABASE_TIMEOUT_MS, HTTP_MAX_REQUESTS } = loadEnv({});
 
 /** What a directive is set to, each time it is. */
 const settings = (text: string, directive: string): string[] =>
@@ -26,20 +27,28 @@ test('nobody changes what a balancer sends to another process', () => {
 });
 
 test('balancers wait longer for a process than it waits for the database', () => {
-  const { DATABASE_TIMEOUT_MS } = loadEnv({});
   for (const value of [...settings(haproxy, 'timeout server'), ...settings(nginx, 'proxy_read_timeout')])
     expect(Number.parseInt(value, 10) * 1_000).toBeGreaterThan(DATABASE_TIMEOUT_MS);
+});
+
+test('balancers send a process as many requests at once as it takes', () => {
+  const limits = [...`${haproxy}\n${nginx}`.matchAll(/\b(?:maxconn |max_conns=)(\d+)/g)].map(([, most]) =>
+    Number(most),
+  );
+  expect(limits).toEqual([HTTP_MAX_REQUESTS, HTTP_MAX_REQUESTS, HTTP_MAX_REQUESTS, HTTP_MAX_REQUESTS]);
 });
 
 describe('before three processes', () => {
   let servers: Server[];
   /** How often they were asked for what ends them. */
   let asked: number;
+  /** How many wait for an answer that never comes. */
+  let waiting: number;
   beforeEach(async () => {
-    asked = 0;
+    [asked, waiting] = [0, 0];
     servers = [1, 2, 3].map(() =>
       createServer((request, response) => {
-        if (request.url === '/never') return undefined;
+        if (request.url === '/never') return void (waiting += 1);
         if (request.url === '/health/ready') return response.end();
         if (request.url !== '/ends-it') return response.writeHead(401).end();
         asked += 1;
@@ -69,24 +78,53 @@ describe('before three processes', () => {
   }
 
   describe.each<Kind>(['haproxy', 'nginx'])('%s', (kind) => {
-    // Or else an overload would be a queue in the balancer, and the refusal come after it.
-    behind(kind)(
-      'holds no request back, however many are under way: refusing is for the process',
-      async () => {
-        const balancer = await startBalancer(kind);
-        const giveUp = new AbortController();
-        const most = servers.length * loadEnv({}).HTTP_MAX_REQUESTS;
-        const held = Array.from({ length: most + 1 }, () =>
+    // Or else an overload would be a queue in the balancer, or cost the processes what others need.
+    behind(kind)('refuses at once what is more than the processes take, and no sooner', async () => {
+      const balancer = await startBalancer(kind);
+      const giveUp = new AbortController();
+      const most = servers.length * HTTP_MAX_REQUESTS;
+      const hold = (requests: number) =>
+        Array.from({ length: requests }, () =>
           fetch(`${balancer.url}/never`, { signal: giveUp.signal }).catch(() => undefined),
         );
-        await waitUntil(async () => (await connectionsOf(servers)) >= held.length);
-        expect((await fetch(`${balancer.url}/`)).status).toBe(401);
-        giveUp.abort();
-        await Promise.all(held);
-        await balancer.stop();
-      },
-    );
+      const held = hold(most - 1);
+      await waitUntil(async () => waiting === most - 1);
+      expect((await fetch(`${balancer.url}/`)).status).toBe(401);
+      held.push(...hold(1));
+      await waitUntil(async () => waiting === most);
+      const headers = { origin: 'https://portal.example.com', 'x-request-id': 'asked-for-this' };
+      const refused = await fetch(`${balancer.url}/api/contacts`, { headers });
+      expect(refused.status).toBe(503);
+      expect(refused.headers.get('retry-after')).toBe('1');
+      expect(await refused.json()).toEqual({
+        ok: false,
+        error: {
+          code: kind === 'haproxy' ? 'overloaded' : 'unavailable',
+          message: expect.any(String),
+          request_id: 'asked-for-this',
+        },
+      });
+      giveUp.abort();
+      await Promise.all(held);
+      await waitUntil(async () => (await fetch(`${balancer.url}/`)).status === 401);
+      await balancer.stop();
+    });
   });
+
+  behind('haproxy').each([
+    ['https://portal.example.com', 'https://portal.example.com'],
+    ['https://evil.example.com', null],
+  ])(
+    'what HAProxy answers by itself may be read by a portal, and by no other page: %s',
+    async (origin, allowed) => {
+      const balancer = await startBalancer('haproxy');
+      const { headers } = await fetch(`${balancer.url}/ends-it`, { headers: { origin } });
+      expect(headers.get('access-control-allow-origin')).toBe(allowed);
+      expect(headers.get('vary')).toBe('Origin');
+      expect(headers.get('access-control-expose-headers')).toBe(allowed && 'Retry-After, X-Request-Id');
+      await balancer.stop();
+    },
+  );
 
   behind('haproxy').each(['GET', 'POST', 'PATCH', 'DELETE'])(
     'what reached one that ended before its answer is sent to no other by HAProxy: %s',
@@ -107,8 +145,3 @@ describe('before three processes', () => {
     },
   );
 });
-
-async function connectionsOf(servers: readonly Server[]): Promise<number> {
-  const counts = servers.map((server) => promisify(server.getConnections.bind(server))());
-  return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
-}
