@@ -23,6 +23,7 @@ Instead of the comparison with the baselines:
   --writes            64 writers at once, with and without the triggers that keep counts and search documents
   --soak <minutes>    mixed load on the service, and what becomes of its memory
   --overload <times>  so many times as many requests as the service answers at its peak, and what it makes of them
+                      (--behind-haproxy: before it HAProxy as deploy/ has it, where that is installed)
   --physical          the service's own statements under pgbench, where that is installed
   --sizes             what tables and indexes take on disk, per million contacts
   --growth <n,n,...>  the service alone on data sets of these sizes: what becomes of each operation as they grow
@@ -53,6 +54,7 @@ const OPTIONS = {
   compare: { type: 'string' },
   soak: { type: 'string' },
   overload: { type: 'string' },
+  'behind-haproxy': { type: 'boolean' },
   growth: { type: 'string' },
 } as const;
 
@@ -74,6 +76,7 @@ export interface Options {
   mode: 'compare' | (typeof MODES)[number];
   soakMinutes: number;
   overloadFactor: number;
+  behindHaproxy: boolean;
   /** Numbers of contacts, from the smallest on; empty when growth is not what is measured. */
   growthSizes: number[];
 }
@@ -87,6 +90,8 @@ export function readOptions(args: string[]): Options {
   const quick = values.quick === true;
   const modes = MODES.filter((name) => values[name] !== undefined);
   if (modes.length > 1) throw new UsageError(`--${modes.join(' and --')} are measured one at a time.`);
+  if (values['behind-haproxy'] && modes[0] !== 'overload')
+    throw new UsageError('--behind-haproxy goes together with --overload.');
   if (values.chart !== undefined && !values.chart.endsWith('.svg')) {
     throw new UsageError('--chart takes the name of an .svg file.');
   }
@@ -104,6 +109,7 @@ export function readOptions(args: string[]): Options {
     mode: modes[0] ?? 'compare',
     soakMinutes: whole('soak', values.soak ?? '10', 1, 24 * 60),
     overloadFactor: whole('overload', values.overload ?? '5', 1, 100),
+    behindHaproxy: values['behind-haproxy'] === true,
     growthSizes: [...new Set(values.growth?.split(','))]
       .map((text) => contacts('growth', text.trim()))
       .toSorted((one, other) => one - other),

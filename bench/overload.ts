@@ -1,9 +1,11 @@
 // Several times as many requests as the service can answer: what it still answers, and how it refuses the rest.
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
+import { behindHaproxy } from './balancer.ts';
 import { tidyUp } from './measure.ts';
 import { mixedRequests } from './mixed.ts';
 import { type Answers, type Crowd, arrive, takeTurns } from './open-loop.ts';
+import type { Request } from './operations.ts';
 import type { Options } from './options.ts';
 import { type Progress, group } from './progress.ts';
 import { number } from './report.ts';
@@ -23,9 +25,23 @@ interface Overload {
 
 /** One peak and then a crowd, in turns, so that a machine that is slower for a while is so for both. */
 export async function overload({ client, start, options }: Overload, progress: Progress): Promise<void> {
-  const server = await start('service');
   const requests = await mixedRequests(client, options);
-  const { seconds, warmUp, overloadFactor: factor, rounds } = options;
+  const process = await start('service');
+  const server = options.behindHaproxy ? await behindHaproxy(process) : process;
+  try {
+    tell(await measure(server, requests, options, progress), options);
+  } finally {
+    await server.stop();
+    await tidyUp(client);
+  }
+}
+
+async function measure(
+  server: Server,
+  requests: readonly Request[],
+  { seconds, warmUp, overloadFactor: factor, rounds }: Options,
+  progress: Progress,
+): Promise<Outcome> {
   const crowd = (): Crowd => ({ server, requests, seconds, unique: unique() });
   await takeTurns({ ...crowd(), seconds: warmUp }, CONNECTIONS);
   const outcome: Outcome = { peaks: [], crowds: [] };
@@ -34,14 +50,12 @@ export async function overload({ client, start, options }: Overload, progress: P
     const peak = goodPerSecond(await takeTurns(crowd(), CONNECTIONS));
     outcome.peaks.push(peak);
     progress.done(`${group(peak)} requests/s`);
-    if (round === rounds) break;
+    if (round === rounds) return outcome;
     progress.begin(`${factor} times as many, whether they are answered or not`);
     const answers = await arrive(crowd(), peak * factor);
     outcome.crowds.push({ ...answers, offered: peak * factor });
     progress.done(`${group(goodPerSecond(answers))} good answers/s`);
   }
-  await tidyUp(client);
-  tell(outcome, options);
 }
 
 function goodPerSecond({ good, seconds }: Answers): number {
