@@ -1,10 +1,11 @@
 // The list's parameters: a new filter is a property of CompanyQuery and an entry of FILTERS, nothing else.
 import type { Caller } from '../auth/caller.js';
-import { eitherSigma } from '../common/final-sigma.js';
+import { hasSigma, holdsWithAnySigma } from '../common/final-sigma.js';
 import type { Order } from '../common/order.js';
 import { PageQuery } from '../common/page.js';
-import { OneOfParam, TextParam } from '../common/params.js';
+import { OneOfParam, SearchParam, TextParam } from '../common/params.js';
 import type { Params } from '../common/sql.js';
+import { type CompanyDetail, PORTAL_COMPANY_FIELDS } from './company.dto.js';
 
 const SORTS: Record<string, Order> = {
   name: {
@@ -32,10 +33,7 @@ export class CompanyQuery extends PageQuery {
   @TextParam({ max: 100 })
   source?: string;
 
-  @TextParam({
-    max: 200,
-    description: 'Part of name or domain, whatever its case and accents.',
-  })
+  @SearchParam({ description: 'Part of name or domain, whatever its case and accents.' })
   search?: string;
 
   @OneOfParam(Object.keys(SORTS), { default: 'name' })
@@ -44,27 +42,46 @@ export class CompanyQuery extends PageQuery {
 
 type FilterName = Exclude<keyof CompanyQuery, 'page' | 'limit' | 'sort'>;
 
-const FILTERS: Record<FilterName, (placeholder: string, given: string) => string> = {
-  type: (value) => `c.company_type = ${value}`,
-  product: (value) => `c.product = ${value}`,
-  status: (value) => `c.status = ${value}`,
-  source: (value) => `c.source = ${value}`,
-  search: (term, given) =>
-    eitherSigma(term, given, (expression) => `c.search_text LIKE search_pattern(${expression})`),
+interface Filter {
+  /** Exists for those who see this field. */
+  readonly reveals: keyof CompanyDetail;
+  readonly where: (placeholder: string, given: string) => string;
+}
+
+const equals = (column: keyof CompanyDetail): Filter => ({
+  reveals: column,
+  where: (value) => `c.${column} = ${value}`,
+});
+
+const FILTERS: Record<FilterName, Filter> = {
+  type: equals('company_type'),
+  product: equals('product'),
+  status: equals('status'),
+  source: equals('source'),
+  search: {
+    reveals: 'name',
+    where: (term, given) =>
+      hasSigma(given)
+        ? holdsWithAnySigma('c.search_text', term)
+        : `c.search_text LIKE search_pattern(${term})`,
+  },
 };
+const FILTER_NAMES = Object.keys(FILTERS) as FilterName[];
 
 /**
- * The rules for the list's parameters. A portal user has one company at most, so there is nothing to sort; and the
- * filters but `search` reveal what it may not see.
+ * The rules for the list's parameters: a filter that reveals what a portal user may not see does not exist for it, and it
+ * has one company at most, so there is nothing to sort.
  */
 export function queryRules(caller: Caller): { without: readonly (keyof CompanyQuery)[] } {
-  return { without: caller.kind === 'key' ? [] : ['type', 'product', 'status', 'source', 'sort'] };
+  if (caller.kind === 'key') return { without: [] };
+  const visible: readonly string[] = PORTAL_COMPANY_FIELDS;
+  return { without: ['sort', ...FILTER_NAMES.filter((name) => !visible.includes(FILTERS[name].reveals))] };
 }
 
 /** The conditions of the filters in `query`. */
 export function filterConditions(query: CompanyQuery, params: Params): string[] {
-  const names = (Object.keys(FILTERS) as FilterName[]).filter((name) => query[name] !== undefined);
-  return names.map((name) => FILTERS[name](params.add(query[name]), query[name] ?? ''));
+  const names = FILTER_NAMES.filter((name) => query[name] !== undefined);
+  return names.map((name) => FILTERS[name].where(params.add(query[name]), query[name] ?? ''));
 }
 
 /** The order `query` asks for; its rule has refused any other. */

@@ -11,6 +11,7 @@ import {
   FlagParam,
   IdParam,
   OneOfParam,
+  SearchParam,
   TextParam,
   TimestampParam,
 } from '../common/params.js';
@@ -29,10 +30,7 @@ export class ContactQuery extends PageQuery {
   @TextParam({ max: 100, description: 'E.g. manual.' })
   source?: string;
 
-  @TextParam({
-    max: 200,
-    description: 'Part of full_name or email, whatever its case and accents.',
-  })
+  @SearchParam({ description: 'Part of full_name or email, whatever its case and accents.' })
   search?: string;
 
   @TextParam({ max: 64 })
@@ -122,7 +120,7 @@ const before = (reveals: ContactField): Filter => ({
   where: (value) => `c.${reveals} < ${value}::timestamptz`,
 });
 
-/** Every filter as its SQL condition; each is served by an index named in the migrations. */
+/** Every filter as its SQL condition; docs/performance.md tells which index serves it. */
 const FILTERS: Record<FilterName, Filter> = {
   company_id: selective(logged(equals('company_id'))),
   type: logged(equals('contact_type')),

@@ -1,5 +1,5 @@
 // How a term is looked for in the search documents (contact_search.document: full name, line feed, e-mail; normalized).
-import { eitherSigma } from '../common/final-sigma.js';
+import { hasSigma, holdsWithAnySigma, withoutSigmas } from '../common/final-sigma.js';
 
 /** What a trigram index can look up. */
 const HAS_TRIGRAM = /[\p{L}\p{N}]{3}/u;
@@ -15,7 +15,7 @@ const HAS_MEETING = new RegExp(`${HAS_TRIGRAM.source}[${BETWEEN}]+[^${BETWEEN}]`
 
 /** Whether an index finds the documents that hold the term; else all of them are read. */
 export function isIndexed(term: string): boolean {
-  const text = term.normalize('NFKC');
+  const text = withoutSigmas(term);
   return HAS_TRIGRAM.test(text) || IS_SHORT_NAME.test(text);
 }
 
@@ -24,17 +24,15 @@ export function isIndexed(term: string): boolean {
  * @param placeholder of the term in the statement's parameters.
  */
 export function documentHolds(placeholder: string, term: string): string {
-  return eitherSigma(placeholder, term, (expression) => holds(expression, term.normalize('NFKC')));
-}
-
-function holds(term: string, text: string): string {
-  const normalized = `(SELECT search_normalize(${term}))`;
+  if (hasSigma(term)) return holdsWithAnySigma('document', placeholder);
+  const text = term.normalize('NFKC');
+  const normalized = `(SELECT search_normalize(${placeholder}))`;
   // Trigrams stay within words. Each of those of a first and a last name is frequent, however rare the two are together.
   if (HAS_MEETING.test(text)) {
-    const meetings = `search_term_meetings(search_normalize(${term}))`;
+    const meetings = `search_term_meetings(search_normalize(${placeholder}))`;
     return `strpos(document, ${normalized}) > 0 AND (${meetings} IS NULL OR search_meetings(document) @@ ${meetings})`;
   }
-  if (HAS_TRIGRAM.test(text)) return `document LIKE (SELECT search_pattern(${term}))`;
+  if (HAS_TRIGRAM.test(text)) return `document LIKE (SELECT search_pattern(${placeholder}))`;
   if (!IS_SHORT_NAME.test(text)) return `strpos(document, ${normalized}) > 0`;
   // As the index contact_search_short_ix has it.
   return `octet_length(document) > char_length(document) AND search_short_terms(document) @> ARRAY[${normalized}]`;

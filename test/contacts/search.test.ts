@@ -28,6 +28,7 @@ describe.each([
   ['Ｗｉｄｅ', ['wide', 'ＷＩＤＥ']],
   ['Οδυσσέας Ελύτης', ['ΟΔΥΣ', 'οδυς', 'οδυσ', 'ΟΔΥΣΣΈΑΣ ΕΛ', 'σς', 'ΗΣ', 'ελυτης', 'Σ', 'ς']],
   ['Δίας', ['ΔΙΑΣ', 'διασ', 'διας']],
+  ['Α.Σ. Παπαδόπουλος', ['Σ. Παπαδόπουλος', 'α.σ. παπαδ', 'α.ς. παπαδ', 'ΠΑΠΑΔΌΠΟΥΛΟΣ', 'σ.', '.ς. π']],
   ['李小龍', ['李', '小龍']],
   ['王〇明', ['〇', '王〇', '〇明', '王0明', '王〇明']],
   ['a%b_c\\d', ['%', '_', '\\', '%b_', 'C\\D']],
@@ -56,6 +57,16 @@ test.each(['e', 'st', 'ste', 'steve jobs', 'example.com', 've@ex', 'STEVE@EXAMPL
     await service.sql('TRUNCATE contact CASCADE');
     const id = await createContact(service.api, { email: 'steve@example.com', full_name: 'Steve Jobs' });
     expect(await found(term)).toEqual([id]);
+  },
+);
+
+test.each(['\u0301', '\u0301\u0308', '\u20dd'])(
+  'an accent alone, %j, is nothing to look for',
+  async (term) => {
+    for (const path of ['contacts', 'companies']) {
+      const { status, body } = await service.api.get(`/api/${path}?search=${encodeURIComponent(term)}`);
+      expect([status, body.error.details]).toMatchObject([400, [{ field: 'search', code: 'out_of_range' }]]);
+    }
   },
 );
 
