@@ -70,6 +70,7 @@ describe('a transaction is done again', () => {
 test('a write that deadlocks with another client is done after it', async () => {
   // It looks once, which on a busy machine is not to be before the other is in its way.
   await setForSessions('deadlock_timeout', '5s');
+  const before = await deadlocks();
   const company = await createCompany(service.api);
   const other = new pg.Client({ connectionString: troubled.database.url });
   await other.connect();
@@ -77,17 +78,28 @@ test('a write that deadlocks with another client is done after it', async () => 
   await other.query(`SET deadlock_timeout = '1min'; BEGIN`);
   await other.query('SELECT FROM company WHERE id = $1 FOR UPDATE', [company]);
   const answer = service.api.patch(`/api/contacts/${id}`, { company_id: company });
-  await waitUntil(async () => {
-    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-    return (await direct.query(waiting)).rowCount === 1;
-  });
+  await waitUntil(async () => (await waitingForLocks()) === 1);
   await other.query(`UPDATE contact SET title = 'theirs' WHERE id = $1`, [id]);
   await other.query('COMMIT');
   await other.end();
   expect((await answer).status).toBe(200);
   expect(await readContact(service.api, id)).toMatchObject({ title: 'theirs', company_id: company });
+  await waitUntil(async () => (await deadlocks()) > before);
   await setForSessions('deadlock_timeout', '1s');
 });
+
+async function waitingForLocks(): Promise<number | null> {
+  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  return (await direct.query(waiting)).rowCount;
+}
+
+/** So many the server has seen in this database; a session tells of its own when it has nothing to do. */
+async function deadlocks(): Promise<number> {
+  const { rows } = await direct.query<{ deadlocks: number }>(
+    'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()',
+  );
+  return rows[0]?.deadlocks ?? 0;
+}
 
 describe('where transactions are serializable', () => {
   beforeAll(() => setForSessions('default_transaction_isolation', 'serializable'));
@@ -97,9 +109,18 @@ describe('where transactions are serializable', () => {
     ['single statements', {}],
     ['transactions', ANY],
   ])('%s that collide all succeed', async (_kind, options) => {
+    const other = new pg.Client({ connectionString: troubled.database.url });
+    await other.connect();
+    await other.query('BEGIN');
+    await other.query('SELECT FROM contact WHERE id = $1 FOR UPDATE', [id]);
     const patches = Array.from({ length: 4 }, (_, n) =>
       service.api.patch(`/api/contacts/${id}`, { title: `title ${n}` }, options),
     );
+    await waitUntil(async () => (await waitingForLocks()) === 4);
+    // Whoever has waited for this finds a row that is not the one it saw.
+    await other.query(`UPDATE contact SET title = 'first' WHERE id = $1`, [id]);
+    await other.query('COMMIT');
+    await other.end();
     expect((await Promise.all(patches)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
   });
 });

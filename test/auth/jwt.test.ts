@@ -112,8 +112,12 @@ test.each([
 });
 
 test('a good token in the query is an unknown parameter, not a credential', async () => {
-  const response = await service.as({}).get(`/api/contacts?access_token=${await tokens.sign(contact)}`);
-  expect(response.status).toBe(401);
+  const token = await tokens.sign(contact);
+  expect((await service.as({}).get(`/api/contacts?access_token=${token}`)).status).toBe(401);
+  const beside = await service
+    .as({ authorization: `Bearer ${token}` })
+    .get(`/api/contacts?access_token=${token}`);
+  expect([beside.status, beside.body.error.details[0].code]).toEqual([400, 'unknown_parameter']);
 });
 
 test('a token beside an API key is refused, whichever is good', async () => {

@@ -31,14 +31,14 @@ describe('GET /api/contacts', () => {
     await insertRows(service, 'contact', rows);
     const response = await service.api.get('/api/contacts');
     expect(response.status).toBe(200);
-    const { items, ...page } = response.body.data;
-    expect(Object.keys(response.body.data)).toEqual(['items', 'total', 'page', 'limit', 'hasMore']);
-    expect(page).toEqual({ total: 120, page: 1, limit: 25, hasMore: true });
-    expect(items).toHaveLength(25);
-    expect(JSON.stringify(items[0])).toBe(
-      '{"id":"ct_a1b2c3d4","email":"jane@acme.com","full_name":"Jane Smith",' +
+    expect(response.body.data.items).toHaveLength(25);
+    expect(response.text.slice(0, response.text.indexOf('},{') + 1)).toBe(
+      '{"ok":true,"data":{"items":[{"id":"ct_a1b2c3d4","email":"jane@acme.com","full_name":"Jane Smith",' +
         '"company_id":"co_e5f6g7","company_name":"Acme Corp","contact_type":"client",' +
         '"portal_access":1,"portal_role":"client_admin"}',
+    );
+    expect(response.text.slice(response.text.indexOf('],'))).toBe(
+      '],"total":120,"page":1,"limit":25,"hasMore":true}}',
     );
   });
 

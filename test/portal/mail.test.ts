@@ -60,10 +60,13 @@ describe('the mail', () => {
     await jobIn(older, 'completed');
     await jobIn(newer, 'completed');
     expect(portal.mail.mailsTo(email)).toHaveLength(1);
+    await portal.mail.stop();
     const last = await portal.ask(email);
+    await jobIn(last, 'retry');
     await portal.service.api.patch(`/api/contacts/${id}`, { portal_access: 0 });
+    await portal.mail.start();
     await jobIn(last, 'completed');
-    expect(portal.mail.mailsTo(email).length).toBeLessThanOrEqual(2);
+    expect(portal.mail.mailsTo(email)).toHaveLength(1);
   }, 30_000);
 
   test('never takes its link from the Host of a request', async () => {

@@ -159,7 +159,9 @@ describe('Discovery', () => {
       PUBLIC_URL: 'https://auth.acme.test',
       PORTAL_SECRET: TEST_SECRET,
     };
-    expect(() => loadEnv({ ...settings, NODE_ENV: 'production' })).toThrow('GOOGLE_ISSUER: must be https in production');
+    expect(() => loadEnv({ ...settings, NODE_ENV: 'production' })).toThrow(
+      'GOOGLE_ISSUER: must be https in production',
+    );
     const provider = new GoogleProvider({
       ...googleSettings(loadEnv({ NODE_ENV: 'test', ...settings })),
       allowHttp: false,
