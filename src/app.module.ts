@@ -1,4 +1,4 @@
-// The application: every module, the global guard, pipe and filter.
+// The application: every module, the global pipe and filter.
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_PIPE } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';

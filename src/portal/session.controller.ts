@@ -1,4 +1,4 @@
-// The routes of a signed-in browser: refresh, who am I, my sessions, sign out; and the public keys.
+// The routes of a signed-in browser: refresh, who am I, my sessions, sign out.
 import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
