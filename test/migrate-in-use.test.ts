@@ -64,9 +64,12 @@ const altering: Migration = {
   down: ['ALTER TABLE a DROP x'],
 };
 
-it('waits for a vacuum of the table it alters without holding anybody up', async () => {
+it.each([
+  ['', altering],
+  [', statement by statement,', { ...altering, withoutTransaction: 'as a full table would be' }],
+])('waits for a vacuum of the table it alters%s without holding anybody up', async (_how, migration) => {
   await client.query('CREATE TABLE a ()');
-  const migrator = await scratch.migratorOf({ [FIRST]: altering });
+  const migrator = await scratch.migratorOf({ [FIRST]: migration });
   // The lock that a vacuum takes.
   await client.query('BEGIN; LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE');
   const run = migrator.up();
@@ -77,7 +80,7 @@ it('waits for a vacuum of the table it alters without holding anybody up', async
   await onAnotherConnection('INSERT INTO a DEFAULT VALUES');
   await client.query('COMMIT');
   expect(await run).toEqual([FIRST]);
-  expect(scratch.lines).toEqual([expect.stringMatching(/^Applied /)]);
+  expect(scratch.lines.at(-1)).toMatch(/^Applied /);
 });
 
 it('says what it waited for when a vacuum of the table it alters does not end', async () => {

@@ -116,12 +116,20 @@ interface Progress {
 const AT_FIRST: Progress = { next: null, rows: 0 };
 
 async function alone(run: Run, statement: string): Promise<void> {
-  const { client, log } = run;
-  // What runs CONCURRENTLY makes nobody wait while it waits itself.
+  const { client, log, file } = run;
+  log(statement.split('\n', 1)[0] ?? '');
+  // What runs CONCURRENTLY makes nobody wait while it waits itself, and cannot be part of a transaction.
   const concurrent = /\bCONCURRENTLY\b/.test(statement);
   await client.query(`SET lock_timeout = '${concurrent ? 0 : LOCK_TIMEOUT}'`);
-  log(statement.split('\n', 1)[0] ?? '');
-  await untilUnlocked(run, 'a table', () => client.query(statement));
+  const execute = () => client.query(statement);
+  if (concurrent || !file.migration.alters) return void (await untilUnlocked(run, 'a table', execute));
+  await untilUnlocked(run, 'a table', () =>
+    inTransaction(client, async () => {
+      await afterMaintenance(run);
+      await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+      await execute();
+    }),
+  );
 }
 
 async function anIndex(run: Run, step: IndexStep): Promise<void> {

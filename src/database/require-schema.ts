@@ -1,6 +1,7 @@
 // Asked once before anything is built on the database: does it answer, with the schema this release needs, and to a
 // role that may do what this release does?
 import { type Patience, askPatiently } from './await-database.js';
+import { checkSettings } from './database-settings.js';
 import { loadMigrations } from './migration-files.js';
 import { migrationStatus, refuseChanged } from './migration-status.js';
 import { type Database, appliedMigrations } from './migration-table.js';
@@ -13,32 +14,35 @@ import { compareRights } from './service-role.js';
  * @throws Error that says what is wrong with the database and what mends it.
  */
 export async function requireSchema(url: string, patience: Patience): Promise<void> {
-  const { refusal, warning, applied } = await askPatiently(url, patience, async (client) =>
+  const { refusal, warnings, applied } = await askPatiently(url, patience, async (client) =>
     examine({ query: async (sql, values) => (await client.query<object>(sql, values)).rows }),
   );
   if (refusal) throw new Error(refusal);
-  if (!warning) return;
-  refuseChanged(migrationStatus(await loadMigrations(), applied));
-  patience.tell(warning);
+  if (applied) refuseChanged(migrationStatus(await loadMigrations(), applied));
+  for (const warning of warnings) patience.tell(warning);
 }
 
 async function examine(db: Database): Promise<Findings> {
   const { lacks } = await compareRights(db);
-  if (lacks.length > 0) return { refusal: await rightsRefusal(db, lacks), applied: [] };
+  if (lacks.length > 0) return { refusal: await rightsRefusal(db, lacks), warnings: [] };
   const schema = await checkSchema(db);
-  const warning = schemaWarning(schema);
+  const older = schemaRefusal(schema);
+  if (older) return { refusal: older, warnings: [] };
+  const newer = schemaWarning(schema);
+  const { refusal, warning } = await checkSettings(db);
   return {
-    refusal: schemaRefusal(schema),
-    warning,
-    applied: warning ? await appliedMigrations(db) : [],
+    refusal,
+    warnings: [newer, warning].filter((line) => line !== null),
+    ...(newer && { applied: await appliedMigrations(db) }),
   };
 }
 
 interface Findings {
   /** Why there can be no start. */
-  readonly refusal?: string | null;
-  readonly warning?: string | null;
-  readonly applied: Awaited<ReturnType<typeof appliedMigrations>>;
+  readonly refusal: string | null;
+  readonly warnings: readonly string[];
+  /** Of a schema that is newer: they may not be those of this release. */
+  readonly applied?: Awaited<ReturnType<typeof appliedMigrations>>;
 }
 
 async function rightsRefusal(db: Database, lacks: string[]): Promise<string> {
