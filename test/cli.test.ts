@@ -73,6 +73,15 @@ test('keys revoke ends a key', async () => {
   expect(await statusWith(key)).toBe(401);
 });
 
+test('keys list tells which keys have ended, and how', async () => {
+  const revoked = await create();
+  await cli('keys', 'revoke', idOf(revoked));
+  const expired = await create('--expires-at', '2020-01-01T00:00:00Z');
+  const { stdout } = await cli('keys', 'list');
+  const stateOf = (key: string) => new RegExp(`^${idOf(key)}  (\\w+)`, 'm').exec(stdout)?.[1];
+  expect([stateOf(revoked), stateOf(expired)]).toEqual(['revoked', 'expired']);
+});
+
 test('keys list shows every key and no secret', async () => {
   const key = await create(
     '--expires-at',

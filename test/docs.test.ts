@@ -99,7 +99,7 @@ describe('README.md', () => {
   });
 
   test.each(pairs.map(([, curl = '', answer = '']) => [curl.trim().replaceAll(/\s*\\\n\s*/g, ' '), answer]))(
-    'answers as documented: %s',
+    'shows an answer of the shape that is documented: %s',
     async (curl, answer) => {
       const method = /-X (\w+)/.exec(curl)?.[1]?.toLowerCase() ?? 'get';
       const path = /http:\/\/127\.0\.0\.1:3000([^\s']*)/.exec(curl)?.[1] ?? '';

@@ -1,4 +1,4 @@
-// Every code of the error table is answered by some test, so that none is only promised.
+// Every code of the error table is named by some test, so that none is only promised.
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
@@ -10,7 +10,7 @@ const tests = readdirSync(folder, { recursive: true, encoding: 'utf8' })
   .map((name) => readFileSync(folder + name, 'utf8'))
   .join('\n');
 
-test('every code is expected by a test', () => {
+test('every code is named by a test', () => {
   const codes = Object.keys(ERRORS);
   expect(codes.filter((code) => !tests.includes(`'${code}'`) && !tests.includes(`"${code}"`))).toEqual([]);
 });

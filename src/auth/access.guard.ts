@@ -39,13 +39,11 @@ export class AccessGuard implements CanActivate {
       throw new ApiError('forbidden', { message: 'This route declares no access, so nobody has it.' });
     const http = context.switchToHttp();
     const request = http.getRequest<AuthenticatedRequest>();
-    const strategy = this.strategyFor(request);
+    const credentials = credentialsOf(request);
+    const strategy = this.strategyFor(credentials);
     // A browser sends cookies on its own, even for another site's page: only then the origin matters.
-    const { headers, cookies } = request;
-    const byCookie =
-      bearerToken(headers.authorization) === undefined && cookies[SESSION_COOKIE] !== undefined;
-    if (byCookie) this.origins.require(request);
-    const caller = await authenticate(strategy, request);
+    if (credentials.cookie && !credentials.bearer) this.origins.require(request);
+    const caller = await authenticate(strategy, request, credentials);
     request.user = {
       ...caller,
       origin: { address: clientAddress(request), requestId: request.id },
@@ -57,15 +55,28 @@ export class AccessGuard implements CanActivate {
   }
 
   /** Chooses by what the request carries; two credentials at once are refused, never ranked. */
-  private strategyFor({ headers, cookies }: FastifyRequest): Strategy {
-    const keyHeader = headers['x-sm-key'] !== undefined;
-    const bearerKey = looksLikeApiKey(bearerToken(headers.authorization));
-    const bearerOther = headers.authorization !== undefined && !bearerKey;
-    const token = bearerOther || cookies[SESSION_COOKIE] !== undefined;
-    if ([keyHeader, bearerKey, token].filter(Boolean).length > 1) throw new ApiError('ambiguous_credentials');
+  private strategyFor({ keyHeader, bearerKey, token }: Credentials): Strategy {
+    if (Number(keyHeader) + Number(bearerKey) + Number(token) > 1)
+      throw new ApiError('ambiguous_credentials');
     if (keyHeader) return this.keyInHeader;
     return bearerKey ? this.keyAsBearer : this.jwt;
   }
+}
+
+/** What a request carries; the token is that of a portal, or whatever else stands in its place. */
+type Credentials = Record<'keyHeader' | 'bearer' | 'bearerKey' | 'token' | 'cookie', boolean>;
+
+function credentialsOf({ headers, cookies }: FastifyRequest): Credentials {
+  const bearer = bearerToken(headers.authorization);
+  const bearerKey = looksLikeApiKey(bearer);
+  const cookie = cookies[SESSION_COOKIE] !== undefined;
+  return {
+    keyHeader: headers['x-sm-key'] !== undefined,
+    bearer: bearer !== undefined,
+    bearerKey,
+    token: cookie || (headers.authorization !== undefined && !bearerKey),
+    cookie,
+  };
 }
 
 function requireAccess(access: RouteAccess, caller: Caller): void {
@@ -82,12 +93,16 @@ function requireAccess(access: RouteAccess, caller: Caller): void {
  * The caller a passport strategy finds behind a request; every failure is the same 401, only a dead or busy database
  * shows through. This is the part of passport's middleware that we use: the rest, for Express, costs more than the strategy.
  */
-function authenticate(strategy: Strategy, request: FastifyRequest): Promise<Caller> {
+function authenticate(
+  strategy: Strategy,
+  request: FastifyRequest,
+  credentials: Credentials,
+): Promise<Caller> {
   return new Promise((resolve, reject) => {
     const refuse = (why?: unknown): void => {
       // Passport-jwt takes whatever kept it from a key for a fault of the token.
       if (why instanceof Error && toApiError(why).status === 503) return reject(why);
-      authenticationFailed.tell({ credential: credentialOf(request) });
+      authenticationFailed.tell({ credential: nameOf(credentials) });
       reject(new ApiError('unauthenticated'));
     };
     // Passport's way, too: a strategy reports to methods that an object derived from it has for one request.
@@ -101,8 +116,7 @@ function authenticate(strategy: Strategy, request: FastifyRequest): Promise<Call
   });
 }
 
-function credentialOf({ headers, cookies }: FastifyRequest): 'key' | 'token' | 'none' {
-  const bearer = bearerToken(headers.authorization);
-  if (headers['x-sm-key'] !== undefined || looksLikeApiKey(bearer)) return 'key';
-  return headers.authorization !== undefined || cookies[SESSION_COOKIE] !== undefined ? 'token' : 'none';
+function nameOf({ keyHeader, bearerKey, token }: Credentials): 'key' | 'token' | 'none' {
+  if (keyHeader || bearerKey) return 'key';
+  return token ? 'token' : 'none';
 }

@@ -38,7 +38,7 @@ export class MagicLinkController {
   @AnswersAccepted(
     'Ask for a sign-in link by mail; the answer is the same for every address',
     RequestedMagicLink,
-    ['too_many_requests'],
+    ['too_many_requests', 'rate_limited'],
   )
   async request(
     @Body() dto: RequestMagicLinkDto,

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Response } from 'supertest';
 import { formatApiKey, newKeyId, newSecret } from '../../src/auth/api-key-format.js';
+import { ApiKeysRepository } from '../../src/auth/api-keys.repository.js';
 import { SCOPES, type Scope } from '../../src/auth/caller.js';
 import { loadEnv } from '../../src/config/env.js';
 import { TestService } from '../support/service.js';
@@ -113,6 +114,12 @@ describe('is taken', () => {
     const response = await list({ 'x-sm-key': good, authorization: authorization ?? `Bearer ${good}` });
     expect([response.status, response.body.error.code]).toEqual([400, 'ambiguous_credentials']);
   });
+
+  test.each(['x-sm-key', 'authorization'])('never beside the cookie of a portal, in %s', async (header) => {
+    const sent = { [header]: header === 'x-sm-key' ? good : `Bearer ${good}`, cookie: 'sm_client=a.b.c' };
+    const response = await list(sent);
+    expect([response.status, response.body.error.code]).toEqual([400, 'ambiguous_credentials']);
+  });
 });
 
 test.each<[Scope, 'get' | 'post' | 'patch' | 'delete', string]>([
@@ -188,6 +195,18 @@ describe('last_used_at', () => {
     await service.sql(`UPDATE api_key SET last_used_at = 'epoch' WHERE id = $1`, [id]);
     for (let use = 0; use < 5; use += 1) await list({ 'x-sm-key': key });
     expect(await lastUse(id)).toBe('1970-01-01T00:00:00.000Z');
+  });
+
+  test('is noted at most once a minute by all processes together', async () => {
+    const { id } = await issue();
+    const keys = service.app.get(ApiKeysRepository);
+    await keys.touch([id]);
+    const first = await lastUse(id);
+    await keys.touch([id]);
+    expect(await lastUse(id)).toBe(first);
+    await service.sql(`UPDATE api_key SET last_used_at = now() - interval '61 seconds' WHERE id = $1`, [id]);
+    await keys.touch([id]);
+    expect(Date.parse((await lastUse(id)) ?? '')).toBeGreaterThanOrEqual(Date.parse(first ?? ''));
   });
 
   test('is not noted of a key that is refused', async () => {

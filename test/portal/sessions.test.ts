@@ -81,6 +81,10 @@ describe('cookies', () => {
       'SELECT id FROM portal_session WHERE contact_id = $1 ORDER BY created_at DESC LIMIT 1',
       [contact.id],
     );
+    const cookie = `sm_client=${browser.accessToken}`;
+    const patched = (of: string, headers: Record<string, string>) =>
+      portal.service.as(headers).patch(`/api/contacts/${of}`, { phone: '1' });
+    expect((await patched(contact.id, { cookie, origin: PORTAL })).status).toBe(200);
     for (const origin of [
       '',
       'null',
@@ -92,6 +96,7 @@ describe('cookies', () => {
       const sent = { headers: { origin } };
       expect((await browser.delete(`/auth/sessions/${id}`, sent)).status).toBe(403);
       expect((await browser.post('/auth/refresh', undefined, sent)).status).toBe(403);
+      expect((await patched(contact.id, { cookie, origin })).status).toBe(403);
       expect((await browser.post('/auth/logout', { scope: 'all' }, sent)).status).toBe(403);
       expect((await browser.get('/auth/session', sent)).status).toBe(200);
     }
