@@ -4,7 +4,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiKey } from './auth/api-key.entity.js';
 import { ImpatientPool } from './common/impatient-pool.js';
 import { Company } from './companies/company.entity.js';
-import type { Env } from './config/env.js';
+import { type Env, isPooled } from './config/env.js';
 import { Contact } from './contacts/contact.entity.js';
 import { PortalIdentity } from './portal/portal-identity.entity.js';
 import { PortalSession } from './portal/portal-session.entity.js';
@@ -44,7 +44,7 @@ export function dataSourceOptions(
       idleTimeoutMillis: 30_000,
       maxWaiting: env.DATABASE_POOL_QUEUE,
       // A pooler in transaction mode refuses these at start-up: there the role sets them (ALTER ROLE … SET).
-      ...(!env.DATABASE_DIRECT_URL && {
+      ...(!isPooled(env) && {
         statement_timeout: timeout,
         // Of a process whose machine is gone the server hears nothing: its locks end with this.
         idle_in_transaction_session_timeout: timeout,

@@ -1,7 +1,7 @@
 // Migrations from the command line: `npx nest start migrate -- up`, or `node dist/migrate.js up` in the image.
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadEnv } from './config/env.js';
+import { directUrlOf, isPooled, loadEnv } from './config/env.js';
 import { dataSourceOptions } from './data-source.js';
 import { awaitDatabase } from './database/await-database.js';
 import { type Drift, findDrift } from './database/drift.js';
@@ -59,11 +59,10 @@ async function main(args: string[]): Promise<number> {
       return 0;
     }
     const env = loadEnv();
-    const { DATABASE_URL, DATABASE_DIRECT_URL = DATABASE_URL } = env;
-    const database = await openDatabase({ DATABASE_URL: DATABASE_DIRECT_URL });
+    const database = await openDatabase({ DATABASE_URL: directUrlOf(env) });
     try {
       const { url } = database;
-      const setting = env.DATABASE_DIRECT_URL ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL';
+      const setting = isPooled(env) ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL';
       await awaitDatabase(url, { timeout: env.DATABASE_START_TIMEOUT_MS, tell, setting });
       const migrator = new Migrator({ url });
       switch (command) {

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { StrictInputGuard } from '../common/strict-input.guard.js';
 import { ENV } from '../config/config.module.js';
-import { type Env, allowedOrigins, issuerOf } from '../config/env.js';
+import { type Env, allowedOrigins, issuerOf, directUrlOf } from '../config/env.js';
 import { AccessGuard } from './access.guard.js';
 import { ApiKeyChanges, LISTEN_URL } from './api-key-changes.js';
 import { ApiKeyVerifier } from './api-key-verifier.js';
@@ -43,7 +43,7 @@ import { VerifiedTokens } from './verified-tokens.js';
     {
       provide: LISTEN_URL,
       inject: [ENV],
-      useFactory: (env: Env) => env.DATABASE_DIRECT_URL ?? env.DATABASE_URL,
+      useFactory: directUrlOf,
     },
     {
       provide: JWT_SETTINGS,

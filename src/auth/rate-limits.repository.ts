@@ -2,7 +2,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Pool } from 'pg';
 import { ENV } from '../config/config.module.js';
-import type { Env } from '../config/env.js';
+import { type Env, isPooled } from '../config/env.js';
 
 /** Requests may wait for these statements, which take a moment or do not work at all. In ms. */
 const PATIENCE = 1_000;
@@ -21,7 +21,7 @@ export class RateLimitsRepository {
       connectionTimeoutMillis: PATIENCE,
       query_timeout: PATIENCE,
       // What is given up here must not wait on there, and be done after all. (A pooler refuses this at start-up.)
-      ...(!env.DATABASE_DIRECT_URL && { statement_timeout: PATIENCE }),
+      ...(!isPooled(env) && { statement_timeout: PATIENCE }),
       keepAlive: true,
     });
     // What was running hears of a loss by itself; unheard, the event would end the process.

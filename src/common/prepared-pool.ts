@@ -2,7 +2,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
-import type { Env } from '../config/env.js';
+import { type Env, isPooled } from '../config/env.js';
 import { isUndone } from './database-errors.js';
 import { poolOf } from './impatient-pool.js';
 import type { Queryable } from './sql.js';
@@ -22,7 +22,7 @@ export class PreparedPool implements Queryable {
     @Inject(ENV) env: Env,
   ) {
     // A pooler in transaction mode knows no prepared statements.
-    this.limit = env.DATABASE_DIRECT_URL ? 0 : PREPARED;
+    this.limit = isPooled(env) ? 0 : PREPARED;
   }
 
   query<Rows = unknown[]>(text: string, values: unknown[] = []): Promise<Rows> {

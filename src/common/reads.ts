@@ -2,7 +2,7 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
-import type { Env } from '../config/env.js';
+import { type Env, isPooled } from '../config/env.js';
 import { closing } from './closing.js';
 import { ApiError } from './errors.js';
 import { poolOf } from './impatient-pool.js';
@@ -28,7 +28,7 @@ export class Reads implements Queryable, OnApplicationShutdown {
     @Inject(ENV) private readonly env: Env,
   ) {
     // A pooler in transaction mode knows no prepared statements, and its connections are not ours to fill.
-    const count = env.DATABASE_DIRECT_URL ? 0 : LANES;
+    const count = isPooled(env) ? 0 : LANES;
     // The server may have crashed, while the pool had no connection by which to notice.
     const onLoss = (): void => poolOf(pool).tellLoss();
     this.lanes = Array.from({ length: count }, () => new Lane(pool.options, onLoss));

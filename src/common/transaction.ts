@@ -12,8 +12,10 @@ type Work<T> = (db: Transactional) => Promise<T>;
 /**
  * Runs `work` in one transaction. It may run several times, each time from the start: what it does besides asking `db`
  * has to bear that. When the connection is lost with the COMMIT, nobody knows what became of it, and it is not repeated.
+ * @param outer the transaction that `work` is to be a part of, in a savepoint, if one is open.
  */
-export function transaction<T>(source: DataSource, work: Work<T>): Promise<T> {
+export function transaction<T>(source: DataSource, work: Work<T>, outer?: Transactional): Promise<T> {
+  if (outer) return outer.transaction(work);
   return tryAgain(() =>
     poolOf(source).use(async (client) => {
       const result = await uncommitted(client, work);

@@ -1,6 +1,6 @@
 // A connection for the service's own upkeep, without the limits that are meant for requests.
 import { Pool } from 'pg';
-import type { Env } from '../config/env.js';
+import { type Env, directUrlOf } from '../config/env.js';
 import type { Queryable } from './sql.js';
 
 /** Opened when first used and again after it was lost; one statement at a time, each as long as it takes. */
@@ -12,7 +12,7 @@ export class UnhurriedConnection implements Queryable {
     name: string,
   ) {
     this.pool = new Pool({
-      connectionString: env.DATABASE_DIRECT_URL ?? env.DATABASE_URL,
+      connectionString: directUrlOf(env),
       application_name: name,
       max: 1,
       idleTimeoutMillis: 0,

@@ -159,6 +159,18 @@ export function publicUrlOf(env: Env): string {
   return (env.PUBLIC_URL ?? `http://${host}:${env.PORT}`).replace(/\/+$/, '');
 }
 
+type DatabaseUrls = Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL'>;
+
+/** Whether DATABASE_URL leads through a pooler in transaction mode: a session is nobody's there, and keeps nothing. */
+export function isPooled(env: Pick<DatabaseUrls, 'DATABASE_DIRECT_URL'>): boolean {
+  return env.DATABASE_DIRECT_URL !== undefined;
+}
+
+/** Where a session is ours, and keeps what it is set to. */
+export function directUrlOf(env: DatabaseUrls): string | undefined {
+  return env.DATABASE_DIRECT_URL ?? env.DATABASE_URL;
+}
+
 /** Who issues portal tokens. */
 export function issuerOf(env: Env): string {
   return env.JWT_ISSUER ?? publicUrlOf(env);

@@ -1,6 +1,5 @@
 // What no start is let pass with: settings that would let strangers in, or read along.
 import { isIP } from 'node:net';
-import type { Env } from './env.js';
 
 /** Lets a developer start without any setting; whoever reads this file knows it. */
 export const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-production';
@@ -8,8 +7,22 @@ export const DEVELOPMENT_SECRET = 'placeholder-for-development-only-never-in-pro
 /** What .env.example and tutorials put where a secret belongs; none of it may reach production. */
 const PLACEHOLDER = /change-?me|placeholder|example\.(com|org)|postgres:postgres@|:password@/i;
 
+/** Those that are unsafe together with others; of all others it is asked whether they are placeholders. */
+interface Settings {
+  readonly NODE_ENV: string;
+  readonly HOST: string;
+  readonly PUBLIC_URL?: string;
+  readonly DATABASE_URL?: string;
+  readonly PORTAL_SECRET: string;
+  readonly JWT_SECRET?: string;
+  readonly GOOGLE_ISSUER: string;
+  readonly PORTAL_ORIGINS: readonly string[];
+  readonly PORTAL_COOKIE_SAMESITE: string;
+  readonly TRUST_PROXY: readonly string[];
+}
+
 /** What is wrong with these settings as a whole, a line for each, with the variable's name first. */
-export function unsafeSettings(env: Env): string[] {
+export function unsafeSettings(env: Settings): string[] {
   if (env.NODE_ENV === 'production') return unsafeInProduction(env);
   const isReachable = !isLoopback(env.HOST) || isHttps(env.PUBLIC_URL);
   if (!isReachable || env.PORTAL_SECRET !== DEVELOPMENT_SECRET) return [];
@@ -17,7 +30,7 @@ export function unsafeSettings(env: Env): string[] {
   return [`PORTAL_SECRET: anybody who reaches the service could sign in with the placeholder; ${remedy}`];
 }
 
-function unsafeInProduction(env: Env): string[] {
+function unsafeInProduction(env: Settings): string[] {
   const faults: string[] = [];
   if (!env.DATABASE_URL) faults.push('DATABASE_URL: required in production');
   for (const [name, value] of Object.entries(env)) {

@@ -217,7 +217,7 @@ export class ContactsRepository {
 
   /** Runs `work` in one transaction, or in a savepoint of the one that is open on `db`. */
   transaction<T>(work: (db: Queryable) => Promise<T>, db?: Transactional): Promise<T> {
-    return db ? db.transaction(work) : transaction(this.db, work);
+    return transaction(this.db, work, db);
   }
 }
 

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { ENV } from '../config/config.module.js';
-import type { Env } from '../config/env.js';
+import { type Env, directUrlOf } from '../config/env.js';
 import { JOBS_URL, Jobs } from './jobs.js';
 import { MAIL_SETTINGS, type MailSettings, Mailer } from './mailer.js';
 
@@ -17,7 +17,7 @@ const CONSOLE: Partial<Record<Env['NODE_ENV'], (text: string) => void>> = {
     {
       provide: JOBS_URL,
       inject: [ENV],
-      useFactory: (env: Env) => env.DATABASE_DIRECT_URL ?? env.DATABASE_URL,
+      useFactory: directUrlOf,
     },
     {
       provide: MAIL_SETTINGS,
