@@ -30,10 +30,11 @@ export async function behindHaproxy(server: Server): Promise<Server> {
     env: { ...process.env, PATH },
     stdio: 'ignore',
   });
-  const ended = Promise.race([once(child, 'exit'), once(child, 'error')]);
+  // Without the program there is an error in its place.
+  const ended = once(child, 'close').catch(() => undefined);
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
-    await ended.catch(() => undefined);
+    await ended;
     await rm(folder, { recursive: true, force: true });
     await server.stop();
   };

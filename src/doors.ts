@@ -91,12 +91,14 @@ async function openAll(
  * in. A socket in Linux's abstract namespace is had by one only, reaches no further than the port does (its network
  * namespace), and is gone with its process.
  */
-async function claimPort({ host, port }: Where): Promise<Server> {
+async function claimPort({ host, port }: Where): Promise<Server | null> {
   const path = `\0contacts:${port}:${host}`.slice(0, LONGEST_SOCKET_NAME);
   try {
     const claim = await listener({ path });
     return claim.on('connection', (socket) => socket.destroy()).unref();
   } catch (error) {
+    // Where a program may have no such sockets, a moment is all that is not guarded.
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') return null;
     throw Object.assign(error as Error, { port });
   }
 }

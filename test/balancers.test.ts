@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loadEnv } from '../src/config/env.js';
 import { Balancer, type Kind } from './chaos/balancer.js';
 import { findProgram } from './support/find-program.js';
+import { sendRaw } from './support/raw-request.js';
 import { waitUntil } from './support/wait.js';
 
 const read = (name: string): string => readFileSync(new URL(`../deploy/${name}`, import.meta.url), 'utf8');
@@ -111,20 +112,45 @@ describe('before three processes', () => {
     });
   });
 
-  behind('haproxy').each([
-    ['https://portal.example.com', 'https://portal.example.com'],
-    ['https://evil.example.com', null],
-  ])(
-    'what HAProxy answers by itself may be read by a portal, and by no other page: %s',
-    async (origin, allowed) => {
-      const balancer = await startBalancer('haproxy');
-      const { headers } = await fetch(`${balancer.url}/ends-it`, { headers: { origin } });
-      expect(headers.get('access-control-allow-origin')).toBe(allowed);
-      expect(headers.get('vary')).toBe('Origin');
-      expect(headers.get('access-control-expose-headers')).toBe(allowed && 'Retry-After, X-Request-Id');
-      await balancer.stop();
-    },
-  );
+  const CORS = [
+    'access-control-allow-origin',
+    'access-control-allow-credentials',
+    'access-control-expose-headers',
+  ];
+  const fromOrigin = async (url: string, origin: string) => {
+    const { status, headers } = await fetch(url, { headers: { origin } });
+    return [status, ...CORS.map((name) => headers.get(name))];
+  };
+
+  describe.each<[Kind, string, number]>([
+    ['haproxy', '/health/ready', 404],
+    ['nginx', '/ends-it', 503],
+  ])('what %s answers by itself', (kind, path, status) => {
+    behind(kind)(
+      'may be read by pages of a portal and by no others; what a process answers is left alone',
+      async () => {
+        const balancer = await startBalancer(kind);
+        const portal = 'https://portal.example.com';
+        const allowed = [portal, 'true', 'Retry-After, X-Request-Id'];
+        const none = [null, null, null];
+        expect(await fromOrigin(`${balancer.url}/api/contacts`, portal)).toEqual([401, ...none]);
+        expect(await fromOrigin(balancer.url + path, 'https://evil.example.com')).toEqual([status, ...none]);
+        expect(await fromOrigin(balancer.url + path, portal)).toEqual([status, ...allowed]);
+        await balancer.stop();
+      },
+    );
+  });
+
+  behind('haproxy')('a body that does not arrive is refused in the words of all other errors', async () => {
+    const balancer = await startBalancer('haproxy');
+    const head = 'Host: a\r\nX-Request-Id: asked-for-this\r\nContent-Length: 100\r\n';
+    const refused = await sendRaw(balancer.url, `POST /api/contacts HTTP/1.1\r\n${head}\r\n{`);
+    expect([refused.status, JSON.parse(refused.body)]).toMatchObject([
+      408,
+      { ok: false, error: { code: 'request_timeout', request_id: 'asked-for-this' } },
+    ]);
+    await balancer.stop();
+  });
 
   behind('haproxy').each(['GET', 'POST', 'PATCH', 'DELETE'])(
     'what reached one that ended before its answer is sent to no other by HAProxy: %s',

@@ -11,6 +11,7 @@ describe('where others can reach the service, the placeholder secret is refused'
     { HOST: '10.1.2.3' },
     { HOST: 'contacts.acme.com' },
     { PUBLIC_URL: 'https://contacts.acme.com' },
+    { PUBLIC_URL: 'http://contacts.acme.com' },
   ])('%j', (settings) => {
     expect(() => loadEnv(settings)).toThrow('Refusing to start:\n  PORTAL_SECRET: ');
     expect(loadEnv({ ...settings, PORTAL_SECRET: SECRET })).toMatchObject(settings);
@@ -21,7 +22,8 @@ describe('where others can reach the service, the placeholder secret is refused'
     { HOST: 'localhost' },
     { HOST: '::1' },
     { HOST: '127.0.0.2' },
-    { PUBLIC_URL: 'http://localhost' },
+    { PUBLIC_URL: 'https://app.localhost:8443' },
+    { PUBLIC_URL: 'http://[::1]:3000' },
   ])('but not with %j', (settings) => expect(loadEnv(settings)).toMatchObject(settings));
 });
 
@@ -45,6 +47,8 @@ describe('production refuses', () => {
     ['PORTAL_COOKIE_SAMESITE', { PORTAL_COOKIE_SAMESITE: 'none', PUBLIC_URL: 'http://contacts.acme.com' }],
     ['TRUST_PROXY', { TRUST_PROXY: '0.0.0.0/0' }],
     ['TRUST_PROXY', { TRUST_PROXY: '10.0.0.1,::/0' }],
+    ['TRUST_PROXY', { TRUST_PROXY: '0.0.0.0/1,128.0.0.0/1' }],
+    ['TRUST_PROXY', { TRUST_PROXY: '::ffff:0.0.0.0/96' }],
     ['GOOGLE_ISSUER', { GOOGLE_ISSUER: 'http://accounts.acme.com' }],
   ])('%s in %j', (name, settings) => {
     expect(() => loadEnv({ ...production, ...settings })).toThrow(

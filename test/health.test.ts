@@ -11,7 +11,7 @@ import { Line } from './support/line.js';
 import { TestService } from './support/service.js';
 import { SilentProxy } from './support/silent-proxy.js';
 import { statementsDuring } from './support/statements.js';
-import { waitUntil } from './support/wait.js';
+import { untilLocked, waitUntil } from './support/wait.js';
 
 const NOT_READY = {
   ok: false,
@@ -23,24 +23,24 @@ const NOT_READY = {
 };
 
 let database: TestDatabase;
+/** Holds locks; another looks on, which in a transaction would see the same again and again. */
 let direct: pg.Client;
+let watcher: pg.Client;
 beforeAll(async () => {
   database = await createTestDatabase();
-  direct = new pg.Client({ connectionString: database.url });
-  await direct.connect();
+  [direct, watcher] = [1, 2].map(() => new pg.Client({ connectionString: database.url })) as [
+    pg.Client,
+    pg.Client,
+  ];
+  await Promise.all([direct.connect(), watcher.connect()]);
 });
 afterAll(async () => {
-  await direct.end();
+  await Promise.all([direct.end(), watcher.end()]);
   await database.drop();
 });
 afterEach(() => {
   jest.restoreAllMocks();
 });
-
-async function waitingForLocks(): Promise<number | null> {
-  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  return (await direct.query(waiting)).rowCount;
-}
 
 describe('a service in good health', () => {
   let service: TestService;
@@ -60,7 +60,7 @@ describe('a service in good health', () => {
     await direct.query('BEGIN; LOCK TABLE contact IN EXCLUSIVE MODE');
     const patches = ids.map((id) => service.api.patch(`/api/contacts/${id}`, { title: 'late' }));
     // As many as there are connections.
-    await waitUntil(async () => (await waitingForLocks()) === 2);
+    await untilLocked(watcher, 2);
     expect((await service.api.get('/health/ready')).status).toBe(200);
     await direct.query('COMMIT');
     for (const { status } of await Promise.all(patches)) expect(status).toBe(200);
@@ -82,6 +82,9 @@ describe('a service in good health', () => {
 
   test('asks the database once for however many ask it at once', async () => {
     await direct.query('BEGIN; LOCK TABLE migration');
+    let arrived = 0;
+    const count = (): unknown => (arrived += 1);
+    service.app.getHttpServer().on('request', count);
     let statements: string[] = [];
     const answers = (async () => {
       let all: Response[] = [];
@@ -90,7 +93,9 @@ describe('a service in good health', () => {
       });
       return all;
     })();
-    await waitUntil(async () => (await waitingForLocks()) === 1);
+    await waitUntil(async () => arrived === 40);
+    await untilLocked(watcher, 1);
+    service.app.getHttpServer().off('request', count);
     await direct.query('COMMIT');
     expect(new Set((await answers).map(({ status }) => status))).toEqual(new Set([200]));
     expect(statements.filter((text) => text.includes('FROM migration'))).toHaveLength(1);

@@ -73,7 +73,7 @@ it.each([
   // The lock that a vacuum takes.
   await client.query('BEGIN; LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE');
   const run = migrator.up();
-  const waiting = async (): Promise<unknown[]> =>
+  const waiting = () =>
     onAnotherConnection(`SELECT mode FROM pg_locks WHERE relation = 'a'::regclass AND NOT granted`);
   await waitUntil(async () => (await waiting()).length > 0);
   expect(await waiting()).toEqual([{ mode: 'ShareUpdateExclusiveLock' }]);

@@ -7,7 +7,7 @@ import { createCompany, createContact, readContact } from './support/factories.j
 import type { Line } from './support/line.js';
 import type { TestService } from './support/service.js';
 import { TroubledService } from './support/troubled-service.js';
-import { waitUntil } from './support/wait.js';
+import { untilLocked, waitUntil } from './support/wait.js';
 
 const ANY = { headers: { 'if-match': '*' } };
 
@@ -78,7 +78,7 @@ test('a write that deadlocks with another client is done after it', async () => 
   await other.query(`SET deadlock_timeout = '1min'; BEGIN`);
   await other.query('SELECT FROM company WHERE id = $1 FOR UPDATE', [company]);
   const answer = service.api.patch(`/api/contacts/${id}`, { company_id: company });
-  await waitUntil(async () => (await waitingForLocks()) === 1);
+  await untilLocked(direct, 1);
   await other.query(`UPDATE contact SET title = 'theirs' WHERE id = $1`, [id]);
   await other.query('COMMIT');
   await other.end();
@@ -87,11 +87,6 @@ test('a write that deadlocks with another client is done after it', async () => 
   await waitUntil(async () => (await deadlocks()) > before);
   await setForSessions('deadlock_timeout', '1s');
 });
-
-async function waitingForLocks(): Promise<number | null> {
-  const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  return (await direct.query(waiting)).rowCount;
-}
 
 /** So many the server has seen in this database; a session tells of its own when it has nothing to do. */
 async function deadlocks(): Promise<number> {
@@ -116,7 +111,7 @@ describe('where transactions are serializable', () => {
     const patches = Array.from({ length: 4 }, (_, n) =>
       service.api.patch(`/api/contacts/${id}`, { title: `title ${n}` }, options),
     );
-    await waitUntil(async () => (await waitingForLocks()) === 4);
+    await untilLocked(direct, 4);
     // Whoever has waited for this finds a row that is not the one it saw.
     await other.query(`UPDATE contact SET title = 'first' WHERE id = $1`, [id]);
     await other.query('COMMIT');

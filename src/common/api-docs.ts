@@ -11,6 +11,7 @@ import {
   getSchemaPath,
 } from '@nestjs/swagger';
 import { ERRORS, type ErrorCode } from './errors.js';
+import { READS_QUERY } from './strict-input.guard.js';
 
 interface SchemaObject {
   [key: string]: unknown;
@@ -182,9 +183,6 @@ export function answerHeaders(status: string, callerIsKnown: boolean): SchemaObj
   if (names.length === 0) return undefined;
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
-
-/** Marks a route that reads its query parameters by a decorator of ours. */
-export const READS_QUERY = 'reads-query';
 
 /** A route whose parameters are not ours to name, and so not refused. */
 export function ReadsAnyQuery(): MethodDecorator {

@@ -10,7 +10,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 /**
  * The value of a JSON body; undefined for an empty one.
  * @throws ApiError 400 for malformed UTF-8 or JSON, prototype keys, NUL, lone surrogates, numbers beyond a
- * double, integers of more digits than a double has, and nesting deeper than 64.
+ * double, integers beyond 2^53, and nesting deeper than 64.
  */
 export function readJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
@@ -65,11 +65,14 @@ function unsoundText(text: string): Unsound | undefined {
 /** From here on JavaScript writes an integer with an exponent, and so, most likely, did who sent it. */
 const ROUND = 1e21;
 
-/** Neither can be kept as it was sent: a double has no such numbers, or not to the last digit. */
+/** Neither can be trusted to be kept as it was sent: a double has no such numbers, or not all of them. */
 function unsoundNumber(value: number): Unsound | undefined {
   if (!Number.isFinite(value)) return unsound('out_of_range', 'is a number too large to keep');
   if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < ROUND)
-    return unsound('out_of_range', 'is an integer too large to keep to the last digit; send it as text');
+    return unsound(
+      'out_of_range',
+      'is an integer beyond ±9007199254740991, where not every one can be kept; send it as text',
+    );
   return undefined;
 }
 

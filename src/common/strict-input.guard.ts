@@ -4,10 +4,10 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import type { FastifyRequest } from 'fastify';
-import { READS_QUERY } from './api-docs.js';
 import { parseInput } from './input.pipe.js';
 
-/** Marks a route that reads its body by a decorator of ours. */
+/** Mark a route that reads its query parameters, or its body, by a decorator of ours. */
+export const READS_QUERY = 'reads-query';
 export const READS_BODY = 'reads-body';
 
 /** The DTO of a route that takes none. */

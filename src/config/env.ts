@@ -92,7 +92,7 @@ export const envSchema = z
     RATE_LIMIT_USER: rate.default(600),
     /** Wrong API keys a minute from one address, or one IPv6 network (/64); 0 for any number. */
     RATE_LIMIT_WRONG_KEYS: rate.default(100),
-    /** Refused sign-ins a minute from one address, or one IPv6 network (/64); 0 for any number. */
+    /** Refused sign-ins, and sign-in mails asked for, a minute from one address, or one IPv6 network (/64); 0 for any. */
     RATE_LIMIT_SIGN_INS: rate.default(60),
     LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
     /** Where Prometheus finds /metrics, away from the public port; nowhere if absent. */

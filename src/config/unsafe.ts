@@ -24,9 +24,10 @@ interface Settings {
 /** What is wrong with these settings as a whole, a line for each, with the variable's name first. */
 export function unsafeSettings(env: Settings): string[] {
   if (env.NODE_ENV === 'production') return unsafeInProduction(env);
-  const isReachable = !isLoopback(env.HOST) || isHttps(env.PUBLIC_URL);
+  const isReachable = !isLoopback(env.HOST) || (env.PUBLIC_URL !== undefined && !isLocal(env.PUBLIC_URL));
   if (!isReachable || env.PORTAL_SECRET !== DEVELOPMENT_SECRET) return [];
-  const remedy = 'set one of your own, such as openssl rand -hex 32 makes, or HOST=127.0.0.1';
+  const remedy =
+    'set one of your own, such as openssl rand -hex 32 makes, or keep HOST and PUBLIC_URL on this machine';
   return [`PORTAL_SECRET: anybody who reaches the service could sign in with the placeholder; ${remedy}`];
 }
 
@@ -45,13 +46,22 @@ function unsafeInProduction(env: Settings): string[] {
     faults.push('PORTAL_ORIGINS: must be https in production, or whoever is on the way is signed in, too');
   if (env.PORTAL_COOKIE_SAMESITE === 'none' && !isHttps(env.PUBLIC_URL))
     faults.push('PORTAL_COOKIE_SAMESITE: none needs a PUBLIC_URL of https');
-  if (env.TRUST_PROXY.some((proxies) => proxies.endsWith('/0')))
-    faults.push('TRUST_PROXY: a network of everybody lets everybody say where a request comes from');
+  if (env.TRUST_PROXY.some(isWide))
+    faults.push(
+      'TRUST_PROXY: whoever has an address of so large a network may say where a request comes from',
+    );
   return faults;
 }
 
 const isHttps = (url: string | undefined): boolean => url?.startsWith('https:') ?? false;
 const isLocal = (url: string): boolean => isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''));
+
+/** Larger than what anybody has to itself; IPv4 written as IPv6 hides how large it is. */
+function isWide(proxies: string): boolean {
+  const [address = '', bits] = proxies.split('/');
+  if (bits === undefined) return false;
+  return isIP(address) === 4 ? Number(bits) < 8 : Number(bits) < 16 || /^::ffff:/i.test(address);
+}
 
 function isLoopback(host: string): boolean {
   return isIP(host) ? host === '::1' || host.startsWith('127.') : /(^|\.)localhost$/.test(host);

@@ -120,16 +120,17 @@ async function alone(run: Run, statement: string): Promise<void> {
   log(statement.split('\n', 1)[0] ?? '');
   // What runs CONCURRENTLY makes nobody wait while it waits itself, and cannot be part of a transaction.
   const concurrent = /\bCONCURRENTLY\b/.test(statement);
-  await client.query(`SET lock_timeout = '${concurrent ? 0 : LOCK_TIMEOUT}'`);
-  const execute = () => client.query(statement);
-  if (concurrent || !file.migration.alters) return void (await untilUnlocked(run, 'a table', execute));
-  await untilUnlocked(run, 'a table', () =>
-    inTransaction(client, async () => {
-      await afterMaintenance(run);
-      await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-      await execute();
-    }),
-  );
+  await untilUnlocked(run, 'a table', async () => {
+    if (!concurrent && file.migration.alters) {
+      return inTransaction(client, async () => {
+        await afterMaintenance(run);
+        await client.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+        await client.query(statement);
+      });
+    }
+    await client.query(`SET lock_timeout = '${concurrent ? 0 : LOCK_TIMEOUT}'`);
+    await client.query(statement);
+  });
 }
 
 async function anIndex(run: Run, step: IndexStep): Promise<void> {

@@ -10,7 +10,7 @@ export interface Migration {
    * had not finished, so each step must bear being run again after a failure half way.
    */
   readonly withoutTransaction?: string;
-  /** Tables in use that the transaction, or each statement of its own, alters: it waits for whoever maintains them first, which holds nobody up. */
+  /** Tables in use that the transaction, or else each statement in one of its own, alters: it waits for whoever maintains them first, which holds nobody up. */
   readonly alters?: readonly string[];
   /** Why a lock that makes the service wait for a table is all right here; without it the check refuses such a step. */
   readonly locks?: string;

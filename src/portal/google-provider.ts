@@ -156,6 +156,8 @@ export function vouchedEmail({ iss, email, hd }: Claims): string | null {
   if (typeof email !== 'string') return null;
   const canonical = canonicalEmail(email);
   const domain = canonical?.split('@').at(-1) ?? '';
-  const isHosted = domain === hd || domain === 'gmail.com' || domain === 'googlemail.com';
+  // A domain of Workspace names its addresses, and those of the domains beside it.
+  const isHosted =
+    (typeof hd === 'string' && hd !== '') || domain === 'gmail.com' || domain === 'googlemail.com';
   return iss !== GOOGLE || isHosted ? canonical : null;
 }

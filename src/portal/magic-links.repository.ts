@@ -150,7 +150,7 @@ export class MagicLinksRepository {
          SET attempts = attempts + 1,
              used_at = CASE WHEN code_hash = $2 AND contact_id IS NOT NULL THEN now() END
          WHERE id = $1 AND attempts < ${CODE_TRIES} AND ${PENDING} AND ${DAILY_CODE_TRIES} > (
-           SELECT sum(attempts - (used_at IS NOT NULL)::int) FROM magic_link of_address
+           SELECT sum(GREATEST(attempts - (used_at IS NOT NULL)::int, 0)) FROM magic_link of_address
            WHERE of_address.address_hash = magic_link.address_hash
              AND of_address.created_at > now() - interval '1 day')
          RETURNING contact_id, redirect, used_at

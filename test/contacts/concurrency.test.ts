@@ -7,7 +7,7 @@ import { CompaniesRepository } from '../../src/companies/companies.repository.js
 import { IdSource } from '../../src/common/ids.js';
 import { countRows, createCompany, createContact, readContact } from '../support/factories.js';
 import { TestService } from '../support/service.js';
-import { waitUntil } from '../support/wait.js';
+import { untilLocked } from '../support/wait.js';
 
 let service: TestService;
 beforeAll(async () => {
@@ -54,6 +54,12 @@ test('patches of different fields at once all land', async () => {
   expect(await readContact(service.api, id)).toMatchObject({ ...changes, full_name: 'J S' });
 });
 
+async function connected(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: service.databaseUrl });
+  await client.connect();
+  return client;
+}
+
 test.each(['contact', 'company'] as const)(
   'a change of a %s is later than the one it waited for, though its transaction began before',
   async (table) => {
@@ -66,23 +72,17 @@ test.each(['contact', 'company'] as const)(
       );
       return rows[0]?.at ?? '';
     };
-    const other = new pg.Client({ connectionString: service.databaseUrl });
-    await other.connect();
-    await other.query(`BEGIN`);
+    const [other, watcher] = await Promise.all([connected(), connected()]);
+    await other.query('BEGIN');
     await other.query(`SELECT FROM ${table} WHERE id = $1 FOR UPDATE`, [id]);
     const patched = service.api.patch(path, { notes: 'second' }, { headers: { 'if-match': '*' } });
-    await waitUntil(async () => {
-      const waiting = await service.sql(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-      );
-      return waiting.length === 1;
-    });
+    await untilLocked(watcher, 1);
     await other.query(`UPDATE ${table} SET updated_at = clock_timestamp() WHERE id = $1`, [id]);
     const first = await updatedAt(other);
     await other.query('COMMIT');
     expect((await patched).status).toBe(200);
     const second = await updatedAt(other);
-    await other.end();
+    await Promise.all([other.end(), watcher.end()]);
     expect(second > first).toBe(true);
   },
 );

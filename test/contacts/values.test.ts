@@ -122,7 +122,8 @@ test.each(['10150146071791729223', '-9007199254740992', '99999999999999999999'])
       {
         field: 'enrichment_data.ids.1',
         code: 'out_of_range',
-        message: 'enrichment_data.ids.1 is an integer too large to keep to the last digit; send it as text.',
+        message:
+          'enrichment_data.ids.1 is an integer beyond ±9007199254740991, where not every one can be kept; send it as text.',
       },
     ]);
   },

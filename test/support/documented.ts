@@ -7,16 +7,16 @@ interface OpenApi {
   paths: Record<string, Record<string, { responses: Record<string, { content?: Record<string, Content> }> }>>;
 }
 
+interface Failure {
+  error?: { code?: string };
+}
+
 interface Content {
   /** By error code. */
   examples?: Record<string, unknown>;
 }
 
 const DOCUMENT = JSON.parse(readFileSync(new URL('../../openapi.json', import.meta.url), 'utf8')) as OpenApi;
-interface Failure {
-  error?: { code?: string };
-}
-
 const URI = 'https://contacts.test/openapi.json';
 const validators = new Map<string, Awaited<ReturnType<typeof validate>>>();
 let registered = false;

@@ -9,3 +9,19 @@ export async function waitUntil(holds: () => Promise<boolean>, every = 20): Prom
     await sleep(every);
   }
 }
+
+/**
+ * Waits until so many sessions of the database that `db` is connected to wait for a lock. In a transaction `db` would see
+ * the same again and again.
+ */
+export function untilLocked(
+  db: { query: (sql: string) => Promise<unknown> },
+  sessions: number,
+): Promise<void> {
+  return waitUntil(async () => {
+    const found = (await db.query(
+      `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    )) as { rowCount: number | null };
+    return found.rowCount === sessions;
+  });
+}
