@@ -65,24 +65,20 @@ const altering: Migration = {
 };
 
 const stepwise: Migration = { ...altering, withoutTransaction: 'as a full table would be' };
-it.each([altering, stepwise])(
-  'waits for a vacuum of what it alters, and holds up nobody: %j',
-  async (migration) => {
-    await client.query('CREATE TABLE a ()');
-    const migrator = await scratch.migratorOf({ [FIRST]: migration });
-    // The lock that a vacuum takes.
-    await client.query('BEGIN; LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE');
-    const run = migrator.up();
-    const waiting = () =>
-      onAnotherConnection(`SELECT mode FROM pg_locks WHERE relation = 'a'::regclass AND NOT granted`);
-    await waitUntil(async () => (await waiting()).length > 0);
-    expect(await waiting()).toEqual([{ mode: 'ShareUpdateExclusiveLock' }]);
-    await onAnotherConnection('INSERT INTO a DEFAULT VALUES');
-    await client.query('COMMIT');
-    expect(await run).toEqual([FIRST]);
-    expect(scratch.lines.at(-1)).toMatch(/^Applied /);
-  },
-);
+it.each([altering, stepwise])('waits for a vacuum, and holds nobody up: %j', async (migration) => {
+  await client.query('CREATE TABLE a ()');
+  const migrator = await scratch.migratorOf({ [FIRST]: migration });
+  // The lock that a vacuum takes.
+  await client.query('BEGIN; LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE');
+  const run = migrator.up();
+  const mode = `SELECT mode FROM pg_locks WHERE relation = 'a'::regclass AND NOT granted`;
+  await waitUntil(async () => (await onAnotherConnection(mode)).length > 0);
+  expect(await onAnotherConnection(mode)).toEqual([{ mode: 'ShareUpdateExclusiveLock' }]);
+  await onAnotherConnection('INSERT INTO a DEFAULT VALUES');
+  await client.query('COMMIT');
+  expect(await run).toEqual([FIRST]);
+  expect(scratch.lines.at(-1)).toMatch(/^Applied /);
+});
 
 it('says what it waited for when a vacuum of the table it alters does not end', async () => {
   await client.query('CREATE TABLE a ()');
