@@ -10,7 +10,7 @@ import { Reads } from '../src/common/reads.js';
 import type { Queryable } from '../src/common/sql.js';
 import { CompaniesRepository } from '../src/companies/companies.repository.js';
 import { CompanyQuery } from '../src/companies/company.query.js';
-import { ContactQuery } from '../src/contacts/contact.query.js';
+import { ContactQuery, type FilterName } from '../src/contacts/contact.query.js';
 import { ContactsRepository } from '../src/contacts/contacts.repository.js';
 import { TestService } from './support/service.js';
 
@@ -82,11 +82,12 @@ describe('contacts', () => {
         contacts().list(
           OPERATOR,
           query({
+            // All of them, says the compiler.
             company_id: 'co_e5f6g7', type: 'client', source: 'manual', search: 'jane', product: 'crm', tag: 'vip',
             email: 'jane@acme.com', portal_access: 1, portal_role: 'client_admin', pipeline_stage: 'a',
             funnel_stage: 'b', created_after: moment, created_before: moment, updated_after: moment,
             updated_before: moment,
-          }), // prettier-ignore
+          } satisfies Record<FilterName, unknown>), // prettier-ignore
         ),
     ],
     ['search for an exact e-mail', () => contacts().list(OPERATOR, query({ search: 'jane@acme.com' }))],
