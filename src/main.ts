@@ -37,6 +37,7 @@ try {
 
 async function start(given: Env): Promise<void> {
   const database = await openServiceDatabase(given);
+  let app: NestFastifyApplication | undefined;
   try {
     const env = { ...given, DATABASE_URL: database.url };
     if (database.embedded) {
@@ -44,7 +45,7 @@ async function start(given: Env): Promise<void> {
       await installQueues(database.url);
     }
     await requireDatabase(env);
-    const app = await createApp(env);
+    app = await createApp(env);
     const where = { host: env.HOST, port: env.PORT, backlog: env.HTTP_MAX_CONNECTIONS };
     holdSignals();
     const doors = await Doors.open(app, where);
@@ -57,6 +58,8 @@ async function start(given: Env): Promise<void> {
     const demo = env.NODE_ENV === 'production' ? null : { url: url + DEMO_PATH, visitor };
     process.stdout.write(banner({ url, embedded: database.embedded, key, demo }));
   } catch (error) {
+    // Before its database: it would complain of that, and bury what is wrong.
+    await app?.close();
     await database.close();
     throw error;
   }
@@ -82,9 +85,21 @@ function localUrl(app: NestFastifyApplication): string {
   return `http://${host === '0.0.0.0' || host === '[::]' ? 'localhost' : host}:${address.port}`;
 }
 
+/** As much as errors of the system tell. */
+interface Failure {
+  code?: string;
+  message?: string;
+  syscall?: string;
+  port?: number;
+  address?: string;
+  hostname?: string;
+}
+
 function explain(error: unknown): string {
-  const { code, port, message } = error as { code?: string; port?: number; message?: string };
+  const { code, port, message, syscall, address, hostname } = error as Failure;
   if (code === 'EADDRINUSE')
     return `Port ${port} is taken by another program. Set PORT to a free one, e.g. PORT=3001.`;
+  if (code === 'EADDRNOTAVAIL' || (code === 'ENOTFOUND' && syscall === 'getaddrinfo'))
+    return `This machine has no address ${address ?? hostname} to listen on. Set HOST to one of its own, or to 0.0.0.0 for all.`;
   return message || String(error);
 }

@@ -27,6 +27,22 @@ describe('where others can reach the service, the placeholder secret is refused'
   ])('but not with %j', (settings) => expect(loadEnv(settings)).toMatchObject(settings));
 });
 
+test.each([
+  ['PUBLIC_URL', 'localhost:3000', 'must be a URL such as https://contacts.acme.com'],
+  ['PUBLIC_URL', 'ftp://contacts.acme.com', 'must be a URL such as https://contacts.acme.com'],
+  ['GOOGLE_ISSUER', 'accounts.google.com:443', 'must be a URL such as https://accounts.google.com'],
+  [
+    'DATABASE_URL',
+    'localhost:5432/contacts',
+    'must be a URL such as postgres://user:password@host:5432/database',
+  ],
+  ['SMTP_URL', 'smtp.acme.com', 'must be a URL such as smtps://user:password@host:465'],
+  ['PORT', 'abc', 'must be a number'],
+  ['PORTAL_ORIGINS', 'http://localhost:5173/', 'without a path or a slash at the end'],
+])('%s=%s is refused in words that help', (name, value, sentence) => {
+  expect(() => loadEnv({ [name]: value })).toThrow(new RegExp(`^ {2}${name}: .*${sentence}`, 'm'));
+});
+
 describe('production refuses', () => {
   const production = {
     NODE_ENV: 'production',

@@ -10,6 +10,7 @@ import { loadEnv } from '../src/config/env.js';
 import { Doors } from '../src/doors.js';
 import { type TestDatabase, createTestDatabase } from './support/database.js';
 import { runEntry } from './support/process.js';
+import { TEST_SECRET } from './support/service.js';
 
 let database: TestDatabase;
 let app: NestFastifyApplication;
@@ -58,6 +59,16 @@ test('another copy of the service does not share the port, and says who has it',
     `Port ${port} is taken by another program. Set PORT to a free one, e.g. PORT=3001.`,
   );
 });
+
+test.each(['203.0.113.7', 'no-such-host.invalid'])(
+  'an address that is not this machine’s, %s, is said to be none',
+  async (host) => {
+    const settings = { HOST: host, PORT: '0', DATABASE_URL: database.url, PORTAL_SECRET: TEST_SECRET };
+    const { code, stderr } = await runEntry('main', [], settings);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`This machine has no address ${host} to listen on. Set HOST to one of its own`);
+  },
+);
 
 onLinux('of copies that start at the same moment, one opens', async () => {
   // As far apart as would let one ask before the other listens, too.

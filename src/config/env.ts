@@ -1,7 +1,7 @@
 // The environment, read once: typed, defaulted, and refused when it is unsafe for production.
-import { existsSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { loadDotEnv } from './dot-env.js';
 import { readSecretFiles } from './secret-files.js';
 import { DEVELOPMENT_SECRET, unsafeSettings } from './unsafe.js';
 
@@ -18,7 +18,7 @@ const list = z
 /** Origins exactly as browsers send them: no path, no slash at the end, no default port. */
 const origins = list.refine(
   (items) => items.every(isOrigin),
-  'must be origins such as https://portal.acme.com',
+  'must be origins such as https://portal.acme.com, without a path or a slash at the end',
 );
 
 function isOrigin(text: string): boolean {
@@ -38,6 +38,14 @@ const proxies = list.refine(
   'must be addresses or networks such as 10.0.0.0/8',
 );
 
+/** An address with one of these schemes; without, `localhost:3000` would be one of the scheme `localhost`. */
+function url(protocol: RegExp, example: string) {
+  return z.url({ protocol, error: `must be a URL such as ${example}` });
+}
+
+const webUrl = (example: string) => url(/^https?$/, example);
+const postgresUrl = url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/database');
+
 /** How long something is kept. */
 const days = (least: number, byDefault: number) =>
   z.coerce.number().int().min(least).max(36_500).default(byDefault);
@@ -55,12 +63,12 @@ export const envSchema = z
     HOST: z.string().default('127.0.0.1'),
     PORT: z.coerce.number().int().min(0).max(65535).default(3000),
     /** Public base URL, shown in the documentation. */
-    PUBLIC_URL: z.url().optional(),
-    DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    PUBLIC_URL: webUrl('https://contacts.acme.com').optional(),
+    DATABASE_URL: postgresUrl.optional(),
     /** For LISTEN, which needs a session of its own where DATABASE_URL goes through a transaction pooler. */
-    DATABASE_DIRECT_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    DATABASE_DIRECT_URL: postgresUrl.optional(),
     /** A hot standby of DATABASE_URL for lists and gets; one server, not several that take turns. */
-    DATABASE_REPLICA_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+    DATABASE_REPLICA_URL: postgresUrl.optional(),
     /** Milliseconds that the replica may be behind, and that a read waits for it; beyond that it is left out. */
     DATABASE_REPLICA_MAX_LAG_MS: z.coerce.number().int().min(10).max(60_000).default(200),
     DATABASE_POOL_SIZE: z.coerce.number().int().min(1).max(200).default(10),
@@ -99,7 +107,7 @@ export const envSchema = z
     METRICS_PORT: z.coerce.number().int().min(0).max(65535).optional(),
     METRICS_HOST: z.string().default('127.0.0.1'),
     /** Base URL of a collector that takes traces by OTLP over HTTP; without it nothing is traced. */
-    OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+    OTEL_EXPORTER_OTLP_ENDPOINT: webUrl('http://collector:4318').optional(),
     OTEL_EXPORTER_OTLP_HEADERS: z.string().optional(),
     OTEL_SERVICE_NAME: z.string().min(1).default('contacts'),
     /** Share of requests traced, of those whose caller has not decided it. */
@@ -121,7 +129,7 @@ export const envSchema = z
     PORTAL_COOKIE_DOMAIN: z.string().optional(),
     PORTAL_COOKIE_SAMESITE: z.enum(['strict', 'lax', 'none']).default('lax'),
     /** smtp://user:password@host:port; without it, development prints mail on the console. */
-    SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+    SMTP_URL: url(/^smtps?$/, 'smtps://user:password@host:465').optional(),
     MAIL_FROM: z.string().default('Contacts <no-reply@localhost>'),
     /** Days a session is kept after its latest end, with its refresh tokens. */
     SESSION_RETENTION_DAYS: days(0, 30),
@@ -129,7 +137,7 @@ export const envSchema = z
     MAGIC_LINK_RETENTION_DAYS: days(2, 7),
     /** Days an audit entry is kept; the table refuses to lose it sooner than after 90. */
     AUDIT_RETENTION_DAYS: days(90, 400),
-    GOOGLE_ISSUER: z.url().default('https://accounts.google.com'),
+    GOOGLE_ISSUER: webUrl('https://accounts.google.com').default('https://accounts.google.com'),
     GOOGLE_CLIENT_ID: z.string().min(1).optional(),
     GOOGLE_CLIENT_SECRET: z.string().min(1).optional(),
   })
@@ -197,13 +205,16 @@ export function portalHomeOf(env: Env): string {
  * Parses `source` (the process environment, after an optional `.env` file) and the files it names into an Env.
  * @throws Error naming every variable at fault, or unsafe, one per line.
  */
-export function loadEnv(source: NodeJS.ProcessEnv = withDotEnv()): Env {
-  const set = Object.entries(source).filter((entry): entry is [string, string] => Boolean(entry[1]));
-  const { given, faults } = readSecretFiles(Object.fromEntries(set), Object.keys(envSchema.shape));
+export function loadEnv(source?: NodeJS.ProcessEnv): Env {
+  const names = Object.keys(envSchema.shape);
+  const misspelt = source || process.env.NODE_ENV === 'test' ? [] : loadDotEnv(names);
+  const entries = Object.entries(source ?? process.env);
+  const set = entries.filter((entry): entry is [string, string] => Boolean(entry[1]));
+  const { given, faults } = readSecretFiles(Object.fromEntries(set), names);
   const parsed = envSchema.safeParse(given);
-  const invalid = parsed.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? [];
-  if (!parsed.success || faults.length > 0) {
-    const lines = [...faults, ...invalid].map((line) => `  ${line}`);
+  const invalid = parsed.error?.issues.map((issue) => `${issue.path.join('.')}: ${explained(issue)}`) ?? [];
+  if (!parsed.success || faults.length + misspelt.length > 0) {
+    const lines = [...misspelt, ...faults, ...invalid].map((line) => `  ${line}`);
     throw new Error(`The environment is not valid:\n${lines.join('\n')}`);
   }
   const unsafe = unsafeSettings(parsed.data).map((line) => `  ${line}`);
@@ -214,8 +225,7 @@ export function loadEnv(source: NodeJS.ProcessEnv = withDotEnv()): Env {
   return parsed.data;
 }
 
-function withDotEnv(): NodeJS.ProcessEnv {
-  // Variables already set win over the file, as everywhere.
-  if (process.env.NODE_ENV !== 'test' && existsSync('.env')) process.loadEnvFile('.env');
-  return process.env;
+/** Of a number that is none, the library would say what JavaScript made of it. */
+function explained(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_type' && issue.expected === 'number' ? 'must be a number' : issue.message;
 }
