@@ -170,6 +170,11 @@ test('every route that is sent a body refuses a field that it does not know, eve
   }
 });
 
+test('a method that a route does not have is said to be the matter, too', async () => {
+  const { status, body } = await service.api.delete('/api/contacts/ct_a1b2c3d4');
+  expect([status, body.error.message]).toEqual([404, 'There is no such route, or not with this method.']);
+});
+
 test.each(['/docs', '/openapi.json'])('%s is open to everybody', async (path) => {
   expect((await fetch(service.url + path)).status).toBe(200);
 });

@@ -21,6 +21,8 @@ const BY_STATUS: Record<number, ErrorCode> = {
   503: 'unavailable',
 };
 
+const NO_ROUTE = 'There is no such route, or not with this method.';
+
 @Catch()
 export class ErrorFilter implements ExceptionFilter {
   private readonly logger = new Logger('Error');
@@ -51,8 +53,9 @@ export function toApiError(thrown: unknown): ApiError {
   if (isBrokenOff(thrown)) return new ApiError('request_timeout');
   const fromPostgres = fromDatabase(thrown);
   if (fromPostgres) return fromPostgres;
-  const code = BY_STATUS[statusOf(thrown) ?? 500];
-  return new ApiError(code ?? 'internal_error');
+  const code = BY_STATUS[statusOf(thrown) ?? 500] ?? 'internal_error';
+  // What is not there in a route says so itself.
+  return new ApiError(code, code === 'not_found' ? { message: NO_ROUTE } : {});
 }
 
 /** Whether the client hung up, or was cut for being slow, before its body was here; the database says ECONNRESET, too. */

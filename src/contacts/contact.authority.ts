@@ -16,6 +16,8 @@ export function isCompanyAdmin(caller: Caller): caller is PortalCaller {
 /** @throws ApiError 403, or 422 for any company but the caller's own. */
 export function requireMayCreate(caller: Caller, dto: CreateContactDto): void {
   if (caller.kind === 'key') return;
+  if (caller.companyId === null)
+    throw forbidden('Contacts are added to their own company, and this caller belongs to none.');
   if (!isCompanyAdmin(caller)) throw forbidden('Only a client_admin may add contacts, to its own company.');
   requireOwnCompany(caller, dto);
 }

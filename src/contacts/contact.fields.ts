@@ -2,9 +2,16 @@
 import type { Caller } from '../auth/caller.js';
 import { ApiError, type ErrorCode, type Fault, type FaultCode } from '../common/errors.js';
 import type { InputRules } from '../common/input.pipe.js';
+import { rulesOf } from '../common/rule.js';
 import { type Params, isoTimestamp, jsonObject } from '../common/sql.js';
 import { nearest } from '../common/suggest.js';
-import { type ContactField, type CreateContactDto, ITEM_FIELDS, PORTAL_FIELDS } from './contact.dto.js';
+import {
+  type ContactField,
+  type CreateContactDto,
+  ITEM_FIELDS,
+  PatchContactDto,
+  PORTAL_FIELDS,
+} from './contact.dto.js';
 
 /** Expression per field over `contact c LEFT JOIN company co`; the compiler insists that none is missing. */
 const EXPRESSIONS: Record<Exclude<ContactField, 'products'>, string> = {
@@ -49,8 +56,9 @@ export function visibleFields(caller: Caller): readonly ContactField[] {
 
 /** The rules for a body with fields of a contact: those the caller does not see do not exist for it. */
 export function bodyRules(caller: Caller): { without: readonly string[] } {
-  const visible = visibleFields(caller);
-  return { without: ALL_FIELDS.filter((field) => !visible.includes(field)) };
+  const visible: readonly string[] = visibleFields(caller);
+  // By what can be sent, not by what is answered: a field that nobody thought to answer is not open to all.
+  return { without: [...rulesOf(PatchContactDto).keys()].filter((field) => !visible.includes(field)) };
 }
 
 /**

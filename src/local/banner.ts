@@ -15,7 +15,7 @@ interface Demo {
 }
 
 export function banner({ url, embedded, key, demo }: Started): string {
-  const shown = key ?? '$KEY';
+  const address = `'${url}/api/contacts?limit=2'`;
   const lines = [
     '',
     `  Contacts is running at ${url}`,
@@ -26,11 +26,16 @@ export function banner({ url, embedded, key, demo }: Started): string {
     ...(embedded ? ['  Database               embedded PostgreSQL, kept in .data/'] : []),
     key
       ? `  API key                ${key}   (shown only now)`
-      : '  API key                npm run cli -- keys create --name me --scopes contacts:read,contacts:write',
+      : '  API keys               are shown once, when they are made',
     '',
     '  Try it:',
     '',
-    `  curl -H 'X-SM-Key: ${shown}' '${url}/api/contacts?limit=2'`,
+    ...(key
+      ? [`  curl -H 'X-SM-Key: ${key}' ${address}`]
+      : [
+          '  KEY=$(npm run --silent cli -- keys create --name me --scopes contacts:read,contacts:write)',
+          `  curl -H "X-SM-Key: $KEY" ${address}`,
+        ]),
     '',
   ];
   return `${lines.join('\n')}\n`;
