@@ -28,7 +28,8 @@ import {
   waysToRead,
 } from './contact.list.js';
 import { type ContactQuery, filterConditions, listOrder } from './contact.query.js';
-import { type RememberedTotal, RememberedTotals } from './remembered-totals.js';
+import { type ListShape, shapeOf } from './list-shape.js';
+import { RememberedTotals } from './remembered-totals.js';
 
 const CONTACT_AND_COMPANY = 'contact c LEFT JOIN company co ON co.id = c.company_id';
 
@@ -53,22 +54,21 @@ export class ContactsRepository {
 
   /** One page of the contacts the caller sees, of those that pass the query's filters. */
   list(caller: Caller, query: ContactQuery): Promise<JsonText> {
+    const shape = shapeOf(caller, query);
+    const read = (server: Server): Promise<JsonText> => this.readList(caller, shape, server);
     return this.servers.read(caller, async (server) => {
-      if (this.totals.recall(caller, query) || !isCountedOnce(caller, query)) {
-        return this.readList(caller, query, server);
-      }
+      if (this.totals.recall(shape.key) || !isCountedOnce(shape)) return read(server);
       // Not awaited for nothing: until then others would begin to count as well.
-      const counted = this.totals.countUnderWay(caller, query);
+      const counted = this.totals.countUnderWay(shape.key);
       if (counted) await counted;
-      return this.totals.counting(caller, query, () => this.readList(caller, query, server));
+      return this.totals.counting(shape.key, () => read(server));
     });
   }
 
   /** By the first way that leads to the page. */
-  private async readList(caller: Caller, query: ContactQuery, server: Server): Promise<JsonText> {
-    const known = this.totals.recall(caller, query);
-    for (const way of waysToRead(caller, query, known)) {
-      const page = await this.readPage(caller, query, server, way, known);
+  private async readList(caller: Caller, shape: ListShape, server: Server): Promise<JsonText> {
+    for (const way of waysToRead(shape, this.totals.recall(shape.key))) {
+      const page = await this.readPage(caller, shape, server, way);
       if (page) return page;
     }
     throw new Error('Counting the matches always leads to a page.');
@@ -77,18 +77,18 @@ export class ContactsRepository {
   /** The page as it is read in this way; null where the way does not lead there. */
   private async readPage(
     caller: Caller,
-    query: ContactQuery,
+    shape: ListShape,
     server: Server,
     way: ReadingWay,
-    known?: RememberedTotal,
   ): Promise<JsonText | null> {
+    const { query, key } = shape;
     const { life } = this.totals;
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
     const order = listOrder(query, params);
     const cursor = decodeCursor(query.cursor, order);
-    const remembers = isRemembered(way, query);
-    const reading = readIn(way, { caller, query, where, cursor, known }, params);
+    const remembers = isRemembered(way, shape);
+    const reading = readIn(way, { shape, where, cursor }, params);
     const request = {
       ...reading,
       where,
@@ -100,29 +100,20 @@ export class ContactsRepository {
       cursor,
       also: remembers ? (this.servers.hasReplica ? asOfFold(where) : AS_OF) : undefined,
     };
-    const db = connectionFor(caller, query, server, way);
-    const answer = await listPage<AsOf>(db, request, params);
-    if (way.walk && !isWhole(answer, query)) {
+    const answer = await listPage<AsOf>(connectionFor(shape, way, server), request, params);
+    if (way.walkThrough !== undefined && !isWhole(answer, shape)) {
       // A later page asks for more documents, and says nothing of where the first matches lie.
-      if (known && !cursor && query.page === 1)
-        this.totals.remember(caller, query, { ...known, isOld: true }, life);
+      if (!cursor && query.page === 1) this.totals.markOld(key);
       return null;
     }
     const { page, total, also } = answer;
     if (total === null && way.total !== 'none') return null;
     // The statement may have been repeated, on a server that knows nothing of that snapshot.
-    if (way.total === 'remembered' && life !== this.totals.life) return null;
+    if (typeof way.total === 'object' && life !== this.totals.life) return null;
     if (remembers && total !== null) {
       const { as_of: asOf, fold, since } = also;
       const isWorthIt = asOf !== null && fold !== null;
-      // A walk in vain may have found out since.
-      const isOld = this.totals.recall(caller, query)?.isOld ?? false;
-      this.totals.remember(
-        caller,
-        query,
-        isWorthIt ? { total: total - (since ?? 0), asOf, fold, isOld } : null,
-        life,
-      );
+      this.totals.remember(key, isWorthIt ? { total: total - (since ?? 0), asOf, fold } : null, life);
     }
     return page;
   }
@@ -222,9 +213,9 @@ export class ContactsRepository {
 }
 
 /** Short reads together, searches prepared, and whatever else is planned for its values. */
-function connectionFor(caller: Caller, query: ContactQuery, server: Server, way: ReadingWay): Queryable {
-  if (isShort(caller, query, way)) return server.reads;
-  return query.search === undefined ? server.planned : server.prepared;
+function connectionFor(shape: ListShape, way: ReadingWay, server: Server): Queryable {
+  if (isShort(shape, way)) return server.reads;
+  return shape.query.search === undefined ? server.planned : server.prepared;
 }
 
 /** The condition of the rows that exist for the caller: none for a key, else the own company or oneself. */

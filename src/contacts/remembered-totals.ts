@@ -1,8 +1,5 @@
 // Totals that were counted once, with the moment they are true of: the log of changes makes them exact again.
 import { Injectable } from '@nestjs/common';
-import type { Caller } from '../auth/caller.js';
-import type { ContactQuery } from './contact.query.js';
-import { givenFilters } from './contact.query.js';
 
 export interface RememberedTotal {
   readonly total: number;
@@ -19,16 +16,17 @@ export const WORTH_REMEMBERING = 1_000;
 /** Totals remembered at most; beyond that the one least recently used is forgotten. */
 const CAPACITY = 5_000;
 
+/** Each by the key of its lists (ListShape). */
 @Injectable()
 export class RememberedTotals {
-  /** By whose rows they are of and the filters, the least recently used first. */
+  /** The least recently used first. */
   private readonly totals = new Map<string, RememberedTotal>();
   private readonly counts = new Map<string, Promise<unknown>>();
   /** Counts what `forget` is called for. */
   life = 0;
 
-  recall(caller: Caller, query: ContactQuery): RememberedTotal | undefined {
-    return this.totals.get(keyOf(caller, query));
+  recall(key: string): RememberedTotal | undefined {
+    return this.totals.get(key);
   }
 
   /**
@@ -44,27 +42,32 @@ export class RememberedTotals {
    * @param total null to forget the one before.
    * @param life as it was before the total was asked for.
    */
-  remember(caller: Caller, query: ContactQuery, total: RememberedTotal | null, life: number): void {
+  remember(key: string, total: Omit<RememberedTotal, 'isOld'> | null, life: number): void {
     if (life !== this.life) return;
-    const key = keyOf(caller, query);
+    const { isOld = false } = this.totals.get(key) ?? {};
     this.totals.delete(key);
     if (!total) return;
-    this.totals.set(key, total);
+    this.totals.set(key, { ...total, isOld });
     const leastUsed = this.totals.keys().next().value;
     if (this.totals.size > CAPACITY && leastUsed !== undefined) this.totals.delete(leastUsed);
+  }
+
+  /** The matches were not found by walking the list. */
+  markOld(key: string): void {
+    const known = this.totals.get(key);
+    if (known) this.totals.set(key, { ...known, isOld: true });
   }
 
   /**
    * The end of the count of the same that is under way, however it ends; undefined where there is none. What takes a
    * second once would take many at the same time.
    */
-  countUnderWay(caller: Caller, query: ContactQuery): Promise<unknown> | undefined {
-    return this.counts.get(keyOf(caller, query))?.catch(() => undefined);
+  countUnderWay(key: string): Promise<unknown> | undefined {
+    return this.counts.get(key)?.catch(() => undefined);
   }
 
   /** Lets others wait for this count. */
-  async counting<T>(caller: Caller, query: ContactQuery, count: () => Promise<T>): Promise<T> {
-    const key = keyOf(caller, query);
+  async counting<T>(key: string, count: () => Promise<T>): Promise<T> {
     const counted = count();
     this.counts.set(key, counted);
     try {
@@ -73,10 +76,4 @@ export class RememberedTotals {
       if (this.counts.get(key) === counted) this.counts.delete(key);
     }
   }
-}
-
-function keyOf(caller: Caller, query: ContactQuery): string {
-  // A portal user without a company sees one contact, and so has no total worth remembering.
-  const company = caller.kind === 'portal' ? (caller.companyId ?? caller.contactId) : null;
-  return JSON.stringify([company, ...givenFilters(query).map((name) => [name, query[name]])]);
 }

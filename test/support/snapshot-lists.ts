@@ -9,6 +9,7 @@ import type { Servers } from '../../src/common/servers.js';
 import type { Queryable } from '../../src/common/sql.js';
 import { Products } from '../../src/config/products.js';
 import { ContactsRepository } from '../../src/contacts/contacts.repository.js';
+import { shapeOf } from '../../src/contacts/list-shape.js';
 import { RememberedTotals } from '../../src/contacts/remembered-totals.js';
 import { type ListCall, callerOf, queryOf } from './random-lists.js';
 
@@ -56,7 +57,7 @@ export class SnapshotLists {
     this.taken = [];
     const query = Object.assign(queryOf(call), { cursor });
     const caller = callerOf(call);
-    const known = this.totals.recall(caller, query);
+    const known = this.totals.recall(shapeOf(caller, query).key);
     const { text }: JsonText = await this.repository.list(caller, query);
     const taken = this.taken.map((statement, index) => ({
       ...statement,
