@@ -9,6 +9,7 @@ import { Logger } from 'nestjs-pino';
 import { AppModule } from './app.module.js';
 import { callerIdOf } from './auth/current-caller.decorator.js';
 import { sendTokens } from './common/consistency-token.js';
+import { admitPortals, corsHeaders } from './common/cors.js';
 import { sendError, toApiError } from './common/error.filter.js';
 import { ApiError } from './common/errors.js';
 import { toJson } from './common/json-text.js';
@@ -42,8 +43,6 @@ const BODY_LIMIT = 1024 * 1024;
  * we were the first to close it, a request might just be on its way, and would be lost.
  */
 const KEEP_ALIVE_MS = 75_000;
-/** How long a browser may remember what a portal is allowed. */
-const PREFLIGHT_SECONDS = 600;
 /** A caller's request id is taken over if it looks like one. */
 const SANE_REQUEST_ID = /^[\w.:/+=@-]{8,128}$/;
 
@@ -65,7 +64,7 @@ export async function createApp(env: Env, { preview = false } = {}): Promise<Nes
   app.get(InFlight).follow(app.getHttpAdapter().getInstance());
   acceptJson(app);
   sendTokens(app.getHttpAdapter().getInstance(), app.get(Servers));
-  admitPortals(app, allowedOrigins(env));
+  admitPortals(app, env);
   await app.register(cookie);
   serveDocs(app, env);
   if (env.NODE_ENV !== 'production') await servePortalDemo(app, env);
@@ -140,52 +139,6 @@ function requestId({ headers }: { headers: Record<string, unknown> }): string {
 /** find-my-way reports every URL it cannot decode before any route is chosen. */
 function badUrl(error: FastifyError): ApiError {
   return error.code === 'FST_ERR_BAD_URL' ? new ApiError('malformed_url') : toApiError(error);
-}
-
-/** What a page of a portal may read of an answer, beside its body. */
-const EXPOSED = [
-  'ETag',
-  'Idempotency-Replayed',
-  'Location',
-  'RateLimit',
-  'RateLimit-Policy',
-  'Retry-After',
-  'X-Consistency-Token',
-  'X-Request-Id',
-];
-
-/** Of answers that no hook sees. */
-function corsHeaders(origins: readonly string[], origin: string | undefined): Record<string, string> {
-  if (origin === undefined || !origins.includes(origin)) return {};
-  return {
-    'access-control-allow-origin': origin,
-    'access-control-allow-credentials': 'true',
-    'access-control-expose-headers': EXPOSED.join(', '),
-    vary: 'Origin',
-  };
-}
-
-/** CORS: pages of these origins may call us, with cookies; no other page may read an answer or send a write. */
-function admitPortals(app: NestFastifyApplication, origins: readonly string[]): void {
-  app.enableCors({
-    // Called without an origin for everything that is not from a browser.
-    origin: (origin, decide) => decide(null, origin !== undefined && origins.includes(origin)),
-    credentials: true,
-    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-    // Not X-SM-Key: a key has no place in a browser.
-    allowedHeaders: [
-      'Authorization',
-      'Content-Type',
-      'Idempotency-Key',
-      'If-Match',
-      'If-None-Match',
-      'X-Consistency-Token',
-      'X-Request-Id',
-    ],
-    exposedHeaders: EXPOSED,
-    maxAge: PREFLIGHT_SECONDS,
-    strictPreflight: false,
-  });
 }
 
 /** JSON everywhere, a form on one route, and nothing else. */

@@ -187,14 +187,14 @@ export function givenFilters(query: ContactQuery): FilterName[] {
   return FILTER_NAMES.filter((name) => query[name] !== undefined);
 }
 
-/** Whether one of the filters in `query` lets only a few contacts pass. */
-export function isSelective(query: ContactQuery): boolean {
-  return givenFilters(query).some((name) => FILTERS[name].isSelective);
+/** Whether one of the filters lets only a few contacts pass. */
+export function isSelective(filters: readonly FilterName[]): boolean {
+  return filters.some((name) => FILTERS[name].isSelective);
 }
 
-/** Whether the log of changes has all that the filters in `query` look at. */
-export function isLogged(query: ContactQuery): boolean {
-  return givenFilters(query).every((name) => FILTERS[name].isLogged);
+/** Whether the log of changes has all that the filters look at. */
+export function isLogged(filters: readonly FilterName[]): boolean {
+  return filters.every((name) => FILTERS[name].isLogged);
 }
 
 /** The conditions of the filters in `query`. */

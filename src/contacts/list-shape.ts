@@ -31,7 +31,7 @@ export function shapeOf(caller: Caller, query: ContactQuery): ListShape {
   const isUnfiltered = filters.length === 0;
   const isCounted = isOfKey && filters.every((name) => name === 'type' || name === 'source');
   const slice = isCounted ? [query.type ?? null, query.source ?? null] : null;
-  const isWithinFew = !isOfKey || isSelective(query);
+  const isWithinFew = !isOfKey || isSelective(filters);
   const isNewestFirst = sort === '-created_at';
   const isDeep = (page - 1) * limit >= DEEP;
   const isInOrder = sort.endsWith('created_at') || (isOfKey && isUnfiltered);
@@ -44,7 +44,7 @@ export function shapeOf(caller: Caller, query: ContactQuery): ListShape {
     slice,
     isUnfiltered,
     isWithinFew,
-    isLogged: isLogged(query),
+    isLogged: isLogged(filters),
     isNewestFirst,
     isDeep,
     startsByCounts: cursor === undefined && isDeep && isNewestFirst && slice !== null,

@@ -1,6 +1,7 @@
 // Which pages may call from a browser: those of our own and the configured origins, and no others.
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import supertest from 'supertest';
 import { open } from '../support/raw-request.js';
 import { TestService } from '../support/service.js';
@@ -30,6 +31,18 @@ const visit = (origin?: string) => service.as(origin === undefined ? {} : { orig
 /** What a browser asks before a write. OPTIONS is answered before any route, so no route documents it. */
 const preflight = (path: string, headers: Record<string, string>) =>
   supertest(service.app.getHttpServer()).options(path).set(headers);
+
+test('a developer is told once of each origin that is not allowed', async () => {
+  const warn = jest.spyOn(Logger.prototype, 'warn');
+  for (const origin of [PORTAL, 'http://localhost:5173', 'http://localhost:5173', undefined, 'null'])
+    await visit(origin).get('/health/live');
+  expect(warn.mock.calls.map(([line]: unknown[]) => line)).toEqual(
+    ['http://localhost:5173', 'null'].map(
+      (origin) => `Pages of ${origin} cannot call this service: it is not in PORTAL_ORIGINS.`,
+    ),
+  );
+  warn.mockRestore();
+});
 
 describe('an answer', () => {
   test.each([PORTAL, SECOND, OWN])('may be read by a page of %s, with cookies', async (origin) => {
