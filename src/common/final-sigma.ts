@@ -15,7 +15,8 @@ export function withoutSigmas(term: string): string {
 /**
  * The condition that normalized text holds the term, whichever sigma stands where: an index finds the rest of the term,
  * and of what it finds each is compared with one sigma for all.
- * @param text expression of the text; @param placeholder of the term in the statement's parameters.
+ * @param text expression of the text.
+ * @param placeholder of the term in the statement's parameters.
  */
 export function holdsWithAnySigma(text: string, placeholder: string): string {
   const pattern = `(SELECT translate(search_pattern(${placeholder}), 'σς', '__'))`;
