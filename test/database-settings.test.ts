@@ -1,21 +1,16 @@
 // A database that was made, or set, in a way that the service cannot work with, or not well.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import pg from 'pg';
 import { Migrator } from '../src/database/migrator.js';
 import { requireSchema } from '../src/database/require-schema.js';
-import { type TestDatabase, createTestDatabase } from './support/database.js';
+import { type ConnectedDatabase, connectTestDatabase } from './support/database.js';
 
-let database: TestDatabase;
-let client: pg.Client;
+let database: ConnectedDatabase;
+let client: ConnectedDatabase['client'];
 beforeAll(async () => {
-  database = await createTestDatabase();
-  client = new pg.Client({ connectionString: database.url });
-  await client.connect();
+  database = await connectTestDatabase();
+  ({ client } = database);
 });
-afterAll(async () => {
-  await client.end();
-  await database.drop();
-});
+afterAll(() => database.close());
 
 /** What a start is told, beside a refusal. */
 async function warnings(url: string): Promise<string[]> {

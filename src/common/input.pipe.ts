@@ -69,7 +69,7 @@ function soundPart<T extends object>(dto: T, faults: readonly Fault[]): Partial<
 }
 
 /** The fault of naming something that is not there, with the nearest thing that is. */
-export function unknownName(name: string, known: readonly string[], kind: 'body' | 'query'): Fault {
+function unknownName(name: string, known: readonly string[], kind: 'body' | 'query'): Fault {
   const what = kind === 'body' ? 'field' : 'parameter';
   const guess = nearest(name, known);
   const shown = JSON.stringify(name.slice(0, 100));

@@ -37,28 +37,33 @@ export function FlagParam(options: RuleOptions & { default?: 0 | 1 } = {}): Prop
 
 /** Text as given, from 1 to `max` characters (code points). */
 export function TextParam({ max, ...options }: RuleOptions & { max: number }): PropertyDecorator {
-  const schema = { type: 'string', minLength: 1, maxLength: max } as const;
-  return rule({ check: (value) => textFault(value, max), schema }, options);
+  return textRule(max, options);
 }
 
 /** Text to look for, of 1 to 200 characters: accents alone are none, since they are looked past. */
 export function SearchParam(options: RuleOptions): PropertyDecorator {
-  const max = 200;
-  const check = (value: unknown): RuleFault | undefined =>
-    textFault(value, max) ??
-    (/^\p{Script=Inherited}+$/u.test(String(value))
+  return textRule(200, options, (text) =>
+    /^\p{Script=Inherited}+$/u.test(text)
       ? fault('out_of_range', 'must have a letter, or anything else but accents')
-      : undefined);
-  return rule({ check, schema: { type: 'string', minLength: 1, maxLength: max } }, options);
+      : undefined,
+  );
 }
 
-function textFault(value: unknown, max: number): RuleFault | undefined {
-  // A form, and JSON in its place, may bring anything.
-  if (typeof value !== 'string') return fault('wrong_type', 'must be text');
-  const { length } = [...value];
-  if (length < 1 || length > max) return fault('out_of_range', `must have from 1 to ${max} characters`);
-  const control = /[\u0000-\u001f\u007f]/.test(value);
-  return control ? fault('bad_format', 'must be free of control characters') : undefined;
+/** @param further what else may be wrong with a text that is sound. */
+function textRule(
+  max: number,
+  options: RuleOptions,
+  further: (text: string) => RuleFault | undefined = () => undefined,
+): PropertyDecorator {
+  const check = (value: unknown): RuleFault | undefined => {
+    // A form, and JSON in its place, may bring anything.
+    if (typeof value !== 'string') return fault('wrong_type', 'must be text');
+    const { length } = [...value];
+    if (length < 1 || length > max) return fault('out_of_range', `must have from 1 to ${max} characters`);
+    const control = /[\u0000-\u001f\u007f]/.test(value);
+    return control ? fault('bad_format', 'must be free of control characters') : further(value);
+  };
+  return rule({ check, schema: { type: 'string', minLength: 1, maxLength: max } }, options);
 }
 
 /** An identifier of the given kind; an unknown one simply matches nothing. */

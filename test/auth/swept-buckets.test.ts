@@ -1,21 +1,16 @@
 // How the buckets that are full again are swept out when there are more of them than one statement gets through.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import pg from 'pg';
 import { RateLimitsRepository } from '../../src/auth/rate-limits.repository.js';
 import { loadEnv } from '../../src/config/env.js';
-import { type TestDatabase, createTestDatabase } from '../support/database.js';
+import { type ConnectedDatabase, connectTestDatabase } from '../support/database.js';
 
-let database: TestDatabase;
-let client: pg.Client;
+let database: ConnectedDatabase;
+let client: ConnectedDatabase['client'];
 beforeAll(async () => {
-  database = await createTestDatabase();
-  client = new pg.Client({ connectionString: database.url });
-  await client.connect();
+  database = await connectTestDatabase();
+  ({ client } = database);
 });
-afterAll(async () => {
-  await client.end();
-  await database.drop();
-});
+afterAll(() => database.close());
 
 test('a sweep takes many in turns of ten thousand, so that each is done in time', async () => {
   await client.query(`

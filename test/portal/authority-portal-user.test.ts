@@ -108,6 +108,15 @@ describe('a portal user', () => {
 });
 
 describe('an administrator', () => {
+  test('of no company is told so, and not that it is no administrator', async () => {
+    const { status, body } = await people.loner.client.post('/api/contacts', { email: nextEmail() });
+    expect([status, body.error.code, body.error.message]).toEqual([
+      403,
+      'forbidden',
+      'Contacts are added to their own company, and this caller belongs to none.',
+    ]);
+  });
+
   test('adds contacts to its own company without naming it', async () => {
     const { body } = await people.admin.client.post('/api/contacts', {
       email: nextEmail(),

@@ -22,6 +22,21 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   };
 }
 
+/** A database of its own, and a connection to it. */
+export interface ConnectedDatabase {
+  url: string;
+  client: pg.Client;
+  /** Ends the connection and drops the database. */
+  close: () => Promise<void>;
+}
+
+export async function connectTestDatabase(): Promise<ConnectedDatabase> {
+  const { url, drop } = await createTestDatabase();
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return { url, client, close: () => client.end().then(drop) };
+}
+
 async function administer(url: string, statement: string): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
