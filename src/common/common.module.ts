@@ -2,6 +2,7 @@ import { type DynamicModule, Global, Module } from '@nestjs/common';
 import type { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
+import { BatchedWrites } from './batched-writes.js';
 import { IdSource } from './ids.js';
 import { PreparedPool } from './prepared-pool.js';
 import { Reads } from './reads.js';
@@ -16,6 +17,7 @@ export class CommonModule {
     return {
       module: CommonModule,
       providers: [
+        BatchedWrites,
         IdSource,
         PreparedPool,
         Reads,
@@ -23,7 +25,7 @@ export class CommonModule {
         { provide: REPLICA, useValue: replica },
         { provide: Secrets, inject: [ENV], useFactory: (env: Env) => new Secrets(env.PORTAL_SECRET) },
       ],
-      exports: [IdSource, PreparedPool, Reads, Secrets, Servers],
+      exports: [BatchedWrites, IdSource, PreparedPool, Reads, Secrets, Servers],
     };
   }
 }

@@ -2,7 +2,8 @@
 
 /** The parameters of one statement; `add` answers the placeholder. */
 export class Params {
-  readonly values: unknown[] = [];
+  /** @param values those there are already. */
+  constructor(readonly values: unknown[] = []) {}
 
   add(value: unknown): string {
     this.values.push(value);
@@ -34,21 +35,27 @@ export function jsonObject(expressions: Record<string, string>): string {
   return `(SELECT row_to_json(o) FROM (SELECT ${columns.join(', ')}) o)`;
 }
 
-/** `(columns) VALUES (placeholders)` for one row; the keys are column names of an entity, never input. */
+/** The columns that `row` sets; its keys are column names of an entity, never input. */
+export function columnsOf(row: object): string[] {
+  return Object.keys(row).filter((column) => row[column as never] !== undefined);
+}
+
+/** `(columns) VALUES (placeholders)` for one row. */
 export function insertValues(row: object, params: Params): string {
-  const entries = Object.entries(row).filter(([, value]) => value !== undefined);
-  const columns = entries.map(([column]) => `"${column}"`).join(', ');
-  const values = entries.map(([, value]) => params.add(value)).join(', ');
-  return `(${columns}) VALUES (${values})`;
+  const columns = columnsOf(row);
+  const values = columns.map((column) => params.add(row[column as never])).join(', ');
+  return `(${quoted(columns)}) VALUES (${values})`;
+}
+
+/** A list of columns. */
+export function quoted(columns: readonly string[]): string {
+  return columns.map((column) => `"${column}"`).join(', ');
 }
 
 /** Later than before, too, where a transaction that began earlier writes last, or a clock was put back. */
 const UPDATED = "updated_at = GREATEST(clock_timestamp(), c.updated_at + interval '1 microsecond')";
 
-/** `column = placeholder, …` of the row `c` for the keys of `changes` that are not undefined, and when it changed. */
-export function assignments(changes: object, params: Params): string {
-  const columns = Object.entries(changes)
-    .filter(([, value]) => value !== undefined)
-    .map(([column, value]) => `"${column}" = ${params.add(value)}`);
-  return [...columns, UPDATED].join(', ');
+/** `column = value, …` of the row `c`, and when it changed. */
+export function assignments(columns: readonly string[], valueOf: (column: string) => string): string {
+  return [...columns.map((column) => `"${column}" = ${valueOf(column)}`), UPDATED].join(', ');
 }

@@ -11,6 +11,7 @@ import {
   type Queryable,
   type Transactional,
   assignments,
+  columnsOf,
   insertValues,
   isoTimestamp,
   jsonObject,
@@ -128,7 +129,7 @@ export class CompaniesRepository {
     db: Queryable = this.prepared,
   ): Promise<{ id: string } | null> {
     const params = new Params();
-    const set = assignments(changes, params);
+    const set = assignments(columnsOf(changes), (column) => params.add(changes[column as keyof Company]));
     const statement = `WITH changed AS (
         UPDATE company c SET ${set} WHERE c.id = ${params.add(id)} RETURNING c.id
       ) SELECT id FROM changed`;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { DataSource } from 'typeorm';
+import { BatchedWrites } from '../../src/common/batched-writes.js';
 import type { JsonText } from '../../src/common/json-text.js';
 import type { PreparedPool } from '../../src/common/prepared-pool.js';
 import type { Reads } from '../../src/common/reads.js';
@@ -48,7 +49,16 @@ export class SnapshotLists {
     const read: Servers['read'] = (_reader, work) => work({ reads: prepared, prepared, planned });
     const servers = { hasReplica, read } as Servers;
     const products = new Products([]);
-    this.repository = new ContactsRepository(planned, prepared, prepared, servers, products, this.totals);
+    const batched = new BatchedWrites(prepared);
+    this.repository = new ContactsRepository(
+      planned,
+      prepared,
+      prepared,
+      batched,
+      servers,
+      products,
+      this.totals,
+    );
   }
 
   /** The page as the service answers it, in the snapshot that `client` holds. */
