@@ -2,6 +2,7 @@
 // little more for sixteen rows than for one.
 import { Injectable } from '@nestjs/common';
 import { isOfOneRow } from './database-errors.js';
+import { Gathering } from './gathering.js';
 import { PreparedPool } from './prepared-pool.js';
 
 /** Rows of a statement at most: a larger crowd has several, at once, on connections of their own. */
@@ -13,21 +14,17 @@ interface Row {
   readonly id: string;
 }
 
-/** A row, and who waits for what is answered for it. */
-interface Write {
+interface Write extends PromiseWithResolvers<Row | null> {
+  readonly id: string;
   readonly row: Row;
-  readonly done: (answer: Row | null) => void;
-  readonly failed: (error: unknown) => void;
 }
 
-/**
- * Nobody waits for company: what has come by the end of this turn of the event loop goes, and that is one write unless the
- * process is busy. Whatever is wrong with a row, or in its way, is told to whom it belongs; the others are written.
- */
+/** Whatever is wrong with a row, or in its way, is told to whom it belongs; the others are written. */
 @Injectable()
 export class BatchedWrites {
-  /** By statement; those that wait for the end of this turn, by the id of their row. */
-  private readonly gathering = new Map<string, Map<string, Write>>();
+  private readonly gathering = new Gathering<Write>(MOST, (statement, writes) =>
+    this.send(statement, writes),
+  );
 
   constructor(private readonly db: PreparedPool) {}
 
@@ -36,40 +33,24 @@ export class BatchedWrites {
    * @param statement a single write of `givenRows`, no matter how many, that answers with the `id` of each it has written.
    */
   write<Answer extends Row>(statement: string, row: Row): Promise<Answer | null> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer | null>();
-    const write = { row, done: resolve as Write['done'], failed: reject };
-    const batch = this.gathering.get(statement);
-    // One statement changes a row once.
-    if (batch && batch.size < MOST && !batch.has(row.id)) batch.set(row.id, write);
-    else this.begin(statement, write);
-    return promise;
-  }
-
-  private begin(statement: string, first: Write): void {
-    const batch = new Map([[first.row.id, first]]);
-    this.gathering.set(statement, batch);
-    setImmediate(() => {
-      if (this.gathering.get(statement) === batch) this.gathering.delete(statement);
-      void this.send(statement, [...batch.values()]);
-    });
+    const write = { ...Promise.withResolvers<Row | null>(), id: row.id, row };
+    this.gathering.add(statement, write);
+    return write.promise as Promise<Answer | null>;
   }
 
   private async send(statement: string, writes: readonly Write[]): Promise<void> {
+    const rows = writes.map(({ row }) => row);
+    const patience = rows.length > 1 ? PATIENCE : null;
     try {
-      const patience = writes.length > 1 ? PATIENCE : null;
-      const values = givenValues(
-        writes.map(({ row }) => row),
-        patience,
-      );
-      const answers = await this.db.query<Row[]>(statement, values);
+      const answers = await this.db.query<Row[]>(statement, givenValues(rows, patience));
       const byId = new Map(answers.map((answer) => [answer.id, answer]));
-      for (const { row, done } of writes) done(byId.get(row.id) ?? null);
+      for (const { id, resolve } of writes) resolve(byId.get(id) ?? null);
     } catch (error) {
-      if (writes.length > 1 && isOfOneRow(error)) {
-        const half = writes.length >> 1;
-        void this.send(statement, writes.slice(0, half));
-        void this.send(statement, writes.slice(half));
-      } else for (const { failed } of writes) failed(error);
+      if (rows.length > 1 && isOfOneRow(error)) {
+        const half = rows.length >> 1;
+        this.gathering.send(statement, writes.slice(0, half));
+        this.gathering.send(statement, writes.slice(half));
+      } else for (const { reject } of writes) reject(error);
     }
   }
 }

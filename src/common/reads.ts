@@ -7,20 +7,31 @@ import { closing } from './closing.js';
 import { ApiError } from './errors.js';
 import { poolOf } from './impatient-pool.js';
 import { Lane, failedWithItsLane } from './lane.js';
-import type { Queryable } from './sql.js';
+import { Gathering } from './gathering.js';
+import type { ShortReads } from './sql.js';
 
 const LANES = 2;
+/** Rows that are read together at most, so that nobody waits for many others. */
+const MOST = 16;
 /** Statements prepared at most: whoever chooses the fields of a list chooses its text, and each costs memory. */
 const PREPARED = 250;
+
+/** A row that somebody waits for. */
+interface RowById extends PromiseWithResolvers<{ readonly id: string } | null> {
+  readonly id: string;
+  readonly sql: string;
+  readonly others: readonly unknown[];
+}
 
 /**
  * For statements that take a moment: whatever is sent down a lane waits for what is ahead of it. Transactions, writes
  * and long statements belong to the pool, which also answers while there is no lane.
  */
 @Injectable()
-export class Reads implements Queryable, OnApplicationShutdown {
+export class Reads implements ShortReads, OnApplicationShutdown {
   private readonly lanes: readonly Lane[];
   private readonly names = new Map<string, string>();
+  private readonly gathering = new Gathering<RowById>(MOST, (_kind, rows) => this.readRows(rows));
   private prepared = 0;
 
   constructor(
@@ -48,6 +59,32 @@ export class Reads implements Queryable, OnApplicationShutdown {
   /** The rows of a statement that changes nothing, prepared by its text. */
   query<Rows = unknown[]>(sql: string, values: unknown[] = []): Promise<Rows> {
     return this.run(sql, values);
+  }
+
+  byId<Row extends { readonly id: string }>(
+    sql: string,
+    id: string,
+    others: readonly unknown[] = [],
+  ): Promise<Row | null> {
+    const kind = `${sql}\0${JSON.stringify(others)}`;
+    let row = this.gathering.join(kind, id);
+    if (!row) {
+      row = { ...Promise.withResolvers(), id, sql, others };
+      this.gathering.add(kind, row);
+    }
+    return row.promise as Promise<Row | null>;
+  }
+
+  private async readRows(rows: readonly RowById[]): Promise<void> {
+    const { sql = '', others = [] } = rows[0] ?? {};
+    try {
+      const ids = rows.map(({ id }) => id);
+      const found = await this.query<{ id: string }[]>(sql, [ids, ...others]);
+      const byId = new Map(found.map((row) => [row.id, row]));
+      for (const { id, resolve } of rows) resolve(byId.get(id) ?? null);
+    } catch (error) {
+      for (const { reject } of rows) reject(error);
+    }
   }
 
   private async run<Rows>(text: string, values: unknown[]): Promise<Rows> {

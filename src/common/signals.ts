@@ -95,6 +95,10 @@ export interface Statement extends Operation {
 
 /** As node:diagnostics_channel does it: `start`, and `asyncStart` as soon as there is an answer. */
 export const statements = tracingChannel<unknown, Statement>('contacts:statement');
+/** Something asked of the database in a request, to be sent later, with what others ask. */
+export const gathered = new Signal<object>('gathered');
+/** Around the sending of what was gathered. */
+export const sentTogether = new Signal<{ readonly items: readonly object[] }>('sent-together');
 /** Waiting for a connection of the pool. */
 export const poolWaits = tracingChannel<unknown, Operation>('contacts:pool-wait');
 

@@ -16,6 +16,20 @@ export interface Queryable {
   query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows>;
 }
 
+/** Runs short statements that change nothing. */
+export interface ShortReads extends Queryable {
+  /**
+   * The row of this id, or null; what is asked in the same moment is read together.
+   * @param sql answers the rows of the ids that are its $1 (text[]), each with its `id`.
+   * @param others its further parameters.
+   */
+  byId<Row extends { readonly id: string }>(
+    sql: string,
+    id: string,
+    others?: readonly unknown[],
+  ): Promise<Row | null>;
+}
+
 /** Does work as a whole or not at all: in a transaction, or within one in a part that may fail by itself. */
 export interface Transactional extends Queryable {
   transaction<T>(work: (db: Transactional) => Promise<T>): Promise<T>;

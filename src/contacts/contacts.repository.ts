@@ -34,6 +34,9 @@ import { RememberedTotals } from './remembered-totals.js';
 
 const CONTACT_AND_COMPANY = 'contact c LEFT JOIN company co ON co.id = c.company_id';
 
+/** What is read of a contact; its detail is text. */
+type ContactRow = PortalAccess & { id: string; text: string };
+
 /** A contact as its caller sees it, and the access it has. */
 interface FoundContact extends PortalAccess {
   /** A ContactDetail, or a PortalContact. */
@@ -122,7 +125,8 @@ export class ContactsRepository {
 
   /** The contact with the fields the caller sees, or null, to be shown and not to be decided by. */
   show(caller: Caller, id: string): Promise<FoundContact | null> {
-    return this.servers.read(caller, ({ reads }) => this.findById(caller, id, { db: reads }));
+    const { statement, others } = this.byIds(caller);
+    return this.servers.read(caller, async ({ reads }) => asFound(await reads.byId(statement, id, others)));
   }
 
   /** The contact with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */
@@ -131,24 +135,26 @@ export class ContactsRepository {
     id: string,
     { db = this.reads, lock = false }: { db?: Queryable; lock?: boolean } = {},
   ): Promise<FoundContact | null> {
-    const params = new Params();
-    const detail = this.detailFor(caller, params);
-    const where = [...rowsVisibleTo(caller, params), `c.id = ${params.add(id)}`].join(' AND ');
-    const statement = `SELECT ${detail}::text AS text, c.portal_access, c.portal_role, c.email, c.company_id
-       FROM ${CONTACT_AND_COMPANY} WHERE ${where}`;
-    const [row] = await db.query<(PortalAccess & { text: string })[]>(
-      lock ? `${statement} FOR UPDATE OF c` : statement,
-      params.values,
-    );
-    return row ? { ...row, detail: new JsonText(row.text) } : null;
+    const { statement, others } = this.byIds(caller);
+    const text = lock ? `${statement} FOR UPDATE OF c` : statement;
+    return asFound((await db.query<ContactRow[]>(text, [[id], ...others]))[0] ?? null);
   }
 
-  /** The SQL of a whole contact, put together once for each kind of caller; the product names are its $1. */
-  private detailFor(caller: Caller, params: Params): string {
+  /** Reads the contacts of these ids, its $1, that the caller sees. */
+  private byIds(caller: Caller): { statement: string; others: unknown[] } {
     const { names } = this.products;
+    const params = new Params([[], names]);
+    const where = ['c.id = ANY ($1)', ...rowsVisibleTo(caller, params)].join(' AND ');
+    const statement = `SELECT c.id, ${this.detailFor(caller)}::text AS text, c.portal_access, c.portal_role, c.email, c.company_id
+       FROM ${CONTACT_AND_COMPANY} WHERE ${where}`;
+    return { statement, others: params.values.slice(1) };
+  }
+
+  /** The SQL of a whole contact, put together once for each kind of caller; the product names are its $2. */
+  private detailFor(caller: Caller): string {
     const known = this.details.get(caller.kind);
-    if (known) params.add(names);
-    const detail = known ?? contactJson(visibleFields(caller), names, params);
+    if (known) return known;
+    const detail = contactJson(visibleFields(caller), this.products.names, new Params([[]]));
     this.details.set(caller.kind, detail);
     return detail;
   }
@@ -221,6 +227,10 @@ export class ContactsRepository {
   transaction<T>(work: (db: Queryable) => Promise<T>, db?: Transactional): Promise<T> {
     return transaction(this.db, work, db);
   }
+}
+
+function asFound(row: ContactRow | null): FoundContact | null {
+  return row && { ...row, detail: new JsonText(row.text) };
 }
 
 /** Short reads together, searches prepared, and whatever else is planned for its values. */

@@ -18,42 +18,60 @@ import {
   type Ending,
   type Exchange,
   type Statement,
+  gathered,
   requestBegun,
   requestEnded,
+  sentTogether,
   statements,
   whenDone,
 } from '../common/signals.js';
 import { scrub } from '../config/redact.js';
 
 /** Fastify's own, around the handler: by then a body was read, in the context of the socket. */
-const handlers = tracingChannel<Span | undefined, { request: FastifyRequest }>('fastify.request.handler');
+const handlers = tracingChannel<readonly Span[] | undefined, { request: FastifyRequest }>(
+  'fastify.request.handler',
+);
 const propagator = new W3CTraceContextPropagator();
 
 /** Traces from now on. Answers how to stop. */
 export function traceRequests(tracer: Tracer): () => void {
-  const current = new AsyncLocalStorage<Span | undefined>();
+  /** The spans of the requests that something is done for. */
+  const current = new AsyncLocalStorage<readonly Span[] | undefined>();
   const requests = new WeakMap<FastifyRequest, Span>();
-  const running = new WeakMap<Statement, Span>();
+  const waiting = new WeakMap<object, readonly Span[]>();
+  const running = new WeakMap<Statement, readonly Span[]>();
 
-  const begin = (exchange: Exchange): Span => {
+  const begin = (exchange: Exchange): readonly Span[] => {
     const span = startRequest(tracer, exchange);
     exchange.traceId = span.spanContext().traceId;
     requests.set(exchange.request, span);
-    return span;
+    return [span];
   };
   const send = (message: unknown): void => {
-    const parent = current.getStore();
     // What no request asked for, such as folding changes, is no part of a trace.
-    if (parent?.isRecording())
-      running.set(message as Statement, startStatement(tracer, parent, message as Statement));
+    const parents = (current.getStore() ?? []).filter((parent) => parent.isRecording());
+    const statement = message as Statement;
+    running.set(
+      statement,
+      parents.map((parent) => startStatement(tracer, parent, statement)),
+    );
   };
 
   const stops = [
     requestBegun.bind(current, begin),
     requestEnded.listen(({ exchange, ending }) => endRequest(requests.get(exchange.request), ending)),
-    whenDone(statements, (statement) => endStatement(running.get(statement), statement)),
+    gathered.listen((item) =>
+      waiting.set(item, [...(waiting.get(item) ?? []), ...(current.getStore() ?? [])]),
+    ),
+    sentTogether.bind(current, ({ items }) => items.flatMap((item) => waiting.get(item) ?? [])),
+    whenDone(statements, (statement) => {
+      for (const span of running.get(statement) ?? []) endStatement(span, statement);
+    }),
   ];
-  handlers.start.bindStore(current, ({ request }) => requests.get(request));
+  handlers.start.bindStore(current, ({ request }) => {
+    const span = requests.get(request);
+    return span && [span];
+  });
   statements.start.subscribe(send);
   return () => {
     for (const stop of stops) stop();
@@ -105,8 +123,7 @@ function startStatement(tracer: Tracer, parent: Span, { text, client }: Statemen
   );
 }
 
-function endStatement(span: Span | undefined, { error }: Statement): void {
-  if (!span) return;
+function endStatement(span: Span, { error }: Statement): void {
   if (error) {
     const code = error instanceof DatabaseError ? error.code : undefined;
     if (code) span.setAttribute('db.response.status_code', code);

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { countRows, createCompany, createContact, readContact } from '../support/factories.js';
-import { type Pipeline, type PipelinedRequest, pipelineOf } from '../support/pipelined.js';
+import { type PipelinedAnswer, type PipelinedRequest, outcome, pipeline } from '../support/pipelined.js';
 import type { Line } from '../support/line.js';
 import type { TestService } from '../support/service.js';
 import { statementsDuring } from '../support/statements.js';
@@ -13,11 +13,9 @@ import { untilLocked, waitUntil } from '../support/wait.js';
 let troubled: TroubledService;
 let service: TestService;
 let line: Line;
-let pipeline: Pipeline;
 beforeAll(async () => {
   troubled = await TroubledService.start({ DATABASE_TIMEOUT_MS: '30000' });
   ({ service, line } = troubled);
-  pipeline = await pipelineOf(service);
 });
 beforeEach(async () => {
   line.restore();
@@ -33,8 +31,7 @@ const patch = (id: string, body: object): PipelinedRequest => ({
 });
 const people = (count: number, fields: object = {}): PipelinedRequest[] =>
   Array.from({ length: count }, (_, index) => create({ email: `person${index}@acme.com`, ...fields }));
-const outcome = ({ status, body }: Awaited<ReturnType<Pipeline>>[number]): unknown =>
-  body.error?.code ?? status;
+const send = (requests: PipelinedRequest[]): Promise<PipelinedAnswer[]> => pipeline(service, requests);
 
 /** Statements that write contacts. */
 const writing = (statements: readonly string[]): string[] =>
@@ -51,8 +48,8 @@ describe('inserts', () => {
         tags: 'a,b',
       },
     }));
-    let answers: Awaited<ReturnType<Pipeline>> = [];
-    const statements = await statementsDuring(async () => (answers = await pipeline(requests)));
+    let answers: PipelinedAnswer[] = [];
+    const statements = await statementsDuring(async () => (answers = await send(requests)));
     expect(writing(statements)).toHaveLength(3);
     for (const [index, { status, body }] of answers.entries()) {
       expect(status).toBe(201);
@@ -66,7 +63,7 @@ describe('inserts', () => {
   });
 
   test('that set other fields go by themselves, and leave the rest to the defaults', async () => {
-    const answers = await pipeline([
+    const answers = await send([
       ...people(3),
       create({ email: 'typed@acme.com', contact_type: 'lead' }),
       create({ email: 'named@acme.com', first_name: 'Jane', last_name: 'Smith' }),
@@ -82,7 +79,7 @@ describe('inserts', () => {
   test('are refused one by one, each for its own fault', async () => {
     const company = await createCompany(service.api);
     const taken = await createContact(service.api, { email: 'taken@acme.com' });
-    const answers = await pipeline([
+    const answers = await send([
       create({ email: 'first@acme.com', company_id: company }),
       create({ email: 'taken@acme.com', company_id: company }),
       create({ email: 'nowhere@acme.com', company_id: 'co_nowhere' }),
@@ -104,7 +101,7 @@ describe('inserts', () => {
     const other = new pg.Client({ connectionString: troubled.database.url });
     await other.connect();
     await other.query(`BEGIN; INSERT INTO contact (id, email) VALUES ('ct_other', 'person0@acme.com')`);
-    const waiting = pipeline(people(8).toReversed());
+    const waiting = send(people(8).toReversed());
     await untilLocked(troubled.direct, 1);
     // All but the one, whose address may be free again in a moment.
     await waitUntil(async () => (await countRows(service, 'contact')) === 7);
@@ -117,13 +114,13 @@ describe('inserts', () => {
     const company = await createCompany(service.api);
     const requests = Array.from({ length: 8 }, () => create({ company_id: company, first_name: 'Once' }));
     line.loseNext('lose-answer', 'Once');
-    expect((await pipeline(requests)).map(outcome)).toEqual(Array.from({ length: 8 }, () => 'unavailable'));
+    expect((await send(requests)).map(outcome)).toEqual(Array.from({ length: 8 }, () => 'unavailable'));
     expect(await countRows(service, 'contact')).toBe(8);
   });
 
   test('that never arrive are all a 503', async () => {
     line.loseNext('lose', 'Never');
-    const answers = await pipeline(people(8, { first_name: 'Never' }));
+    const answers = await send(people(8, { first_name: 'Never' }));
     expect(answers.map(outcome)).toEqual(Array.from({ length: 8 }, () => 'unavailable'));
     expect(await countRows(service, 'contact')).toBe(0);
   });
@@ -138,8 +135,8 @@ describe('patches', () => {
     const requests = ids.map((id, index) =>
       patch(id, { title: `Title ${index}`, engagement_score: index / 8 }),
     );
-    let answers: Awaited<ReturnType<Pipeline>> = [];
-    const statements = await statementsDuring(async () => (answers = await pipeline(requests)));
+    let answers: PipelinedAnswer[] = [];
+    const statements = await statementsDuring(async () => (answers = await send(requests)));
     expect(writing(statements)).toHaveLength(2);
     for (const [index, id] of ids.entries()) {
       expect(answers[index]).toEqual({ status: 200, body: { ok: true, data: { id, updated: true } } });
@@ -155,7 +152,7 @@ describe('patches', () => {
         'BEGIN INSERT INTO written VALUES (new.id, new.pipeline_stage); RETURN NULL; END';
       CREATE TRIGGER write_down AFTER UPDATE ON contact FOR EACH ROW EXECUTE FUNCTION write_down()`);
     const stages = Array.from({ length: 6 }, (_, index) => `stage-${index}`);
-    const answers = await pipeline(
+    const answers = await send(
       stages.flatMap((stage) => [id, other].map((one) => patch(one, { pipeline_stage: stage }))),
     );
     expect(answers.map(outcome)).toEqual(answers.map(() => 200));
@@ -169,7 +166,7 @@ describe('patches', () => {
 
   test('tell whose contact there is none of, and change the others', async () => {
     const [first = '', last = ''] = await contacts(2);
-    const answers = await pipeline([
+    const answers = await send([
       patch(first, { title: 'First' }),
       patch('ct_nobody', { title: 'Nobody' }),
       patch(last, { title: 'Last' }),
@@ -181,7 +178,7 @@ describe('patches', () => {
   test('set what they name, null too, and leave the rest', async () => {
     const [first = '', second = ''] = await contacts(2);
     const data = { list: [1, 2.5, { deep: null }], text: 'é\\u0000' };
-    const answers = await pipeline([
+    const answers = await send([
       patch(first, { enrichment_data: data, last_engagement_at: '2026-01-31T12:00:00+01:00' }),
       patch(second, { enrichment_data: null, last_engagement_at: null }),
       patch(second, { title: 'CEO' }),
@@ -201,7 +198,7 @@ describe('patches', () => {
     await other.connect();
     await other.query('BEGIN');
     await other.query('SELECT FROM contact WHERE id = $1 FOR UPDATE', [ids[3]]);
-    const waiting = pipeline(ids.map((id) => patch(id, { title: 'CEO' })));
+    const waiting = send(ids.map((id) => patch(id, { title: 'CEO' })));
     await untilLocked(troubled.direct, 1);
     const changed = `SELECT FROM contact WHERE title = 'CEO'`;
     await waitUntil(async () => (await troubled.direct.query(changed)).rowCount === 7);

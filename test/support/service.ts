@@ -24,7 +24,7 @@ export interface RequestOptions {
 export class Client {
   constructor(
     private readonly app: NestFastifyApplication,
-    private readonly credentials: Record<string, string>,
+    readonly credentials: Record<string, string>,
   ) {}
 
   get(path: string, options: RequestOptions = {}): Promise<Response> {
