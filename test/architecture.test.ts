@@ -37,7 +37,11 @@ describe('rules of the layers', () => {
   });
 
   test('every query on contacts and companies takes the caller', () => {
-    for (const name of ['src/contacts/contacts.repository.ts', 'src/companies/companies.repository.ts']) {
+    for (const name of [
+      'src/contacts/contacts.repository.ts',
+      'src/contacts/contact-lists.repository.ts',
+      'src/companies/companies.repository.ts',
+    ]) {
       const text = sources.find((file) => file.name === name)?.text ?? '';
       const methods = [...text.matchAll(/^  (?:async )?(\w+)(?:<\w+>)?\(\s*([^)]*)/gm)].map(
         ([, method, given]) => ({ method, given }),
@@ -45,7 +49,7 @@ describe('rules of the layers', () => {
       const reading = methods.filter(
         ({ method }) => !['constructor', 'insert', 'transaction'].includes(method ?? ''),
       );
-      expect(reading.length).toBeGreaterThan(2);
+      expect(reading.length).toBeGreaterThan(0);
       for (const { method, given } of reading)
         expect({ name, method, given }).toMatchObject({
           given: expect.stringMatching(/^(_?caller|\{.*\}): (Key|Portal)?Caller/),

@@ -2,8 +2,7 @@
 // rows are read for both. What reads more than it shows says so here.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { signIn } from './support/portal-users.js';
-import { CONTACTS, type ListPlan, ListPlans, PAGE } from './support/list-plans.js';
-import type { Run } from './support/plan.js';
+import { CONTACTS, type ListPlan, ListPlans, PAGE, expectFewReads } from './support/list-plans.js';
 import type { Client } from './support/service.js';
 
 let plans: ListPlans;
@@ -15,11 +14,6 @@ afterAll(() => plans.stop());
 /** Documents that hold the term: collected by its trigrams, and then sorted. */
 const MATCHES = 'sorted matches';
 const [DOCUMENTS, MEETINGS] = ['contact_search_document_ix', 'contact_search_meeting_ix'];
-
-function expectFewReads({ scanned, visits }: Run): void {
-  expect(scanned).toEqual([]);
-  expect(Object.values(visits).reduce((sum, count) => sum + count)).toBeLessThan(25);
-}
 
 const contacts = (query: string): string => `/api/contacts?${query}`;
 
@@ -209,6 +203,12 @@ describe('a portal user', () => {
       for (const run of runs) expectFewReads(run);
     },
   );
+
+  test('of a large company reads a contact by its key', async () => {
+    const client = await clientOf(`company_id = 'co_1'`);
+    const { id } = (await client.get(contacts('limit=1'))).body.data.items[0];
+    for (const run of await plans.during(() => client.get(`/api/contacts/${id}`))) expectFewReads(run);
+  });
 
   async function clientOf(condition: string): Promise<Client> {
     const [found] = await plans.service.sql<{ id: string }>(

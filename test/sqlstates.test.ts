@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { pipeline } from './support/pipelined.js';
 import { TestService } from './support/service.js';
 
 const docs = readFileSync(fileURLToPath(new URL('../docs/operations.md', import.meta.url)), 'utf8');
@@ -59,4 +60,20 @@ describe.each([[{}], [{ portal_access: 1 }]])('%j', (fields) => {
     });
     expect((await tries()) - before - 1).toBe(expected.tries);
   });
+});
+
+/** What befalls the session or the server befalls all who are written by the same statement. */
+const OF_ALL = /^(08|25|26|28|3D|40003|53|57|58)/;
+
+test.each(SQLSTATES)('%s of one of several that are written together', async (sqlstate) => {
+  const contacts = ['before', sqlstate, 'after'].map((name) => `${name}@sqlstate.test`.toLowerCase());
+  const requests = contacts.map((email) => ({
+    method: 'POST' as const,
+    path: '/api/contacts',
+    body: { email: email.replace(/^(before|after)@/, `$1-${sqlstate}@other.`), notes: 'together' },
+  }));
+  const [before, refused, after] = (await pipeline(service, requests)).map(({ status }) => status);
+  expect(refused).toBe((documented.find(({ code }) => sqlstate.startsWith(code)) ?? ofOthers).status);
+  const others = OF_ALL.test(sqlstate) ? refused : 201;
+  expect([before, after]).toEqual([others, others]);
 });

@@ -20,8 +20,8 @@ const CONNECTION =
 const SPOILED = /^(08|25P0[34]|57P|26000)/;
 /** A statement refused so has left nothing behind, nor has its transaction, and may succeed when it is tried again. */
 const ROLLED_BACK = /^(40001|40P01|25006|26000)/;
-/** One of the rows breaks a rule, cannot be what it says, or has to wait for a lock for longer than it may. */
-const OF_ONE_ROW = /^(22|23|54|55P03)/;
+/** What befell the session, or is the matter with the server: another statement would meet it as well, or take as long. */
+const OF_ALL = /^(08|25|26|28|3D|40003|53|57|58)/;
 /** PostgreSQL itself ended the session, while it was idle or in the middle of the statement. A pooler says the same and knows less. */
 const ENDED = /^(25P0[34]|57P01|57P05)/;
 
@@ -79,9 +79,9 @@ export function isUndoneCommit(error: unknown): boolean {
   return error instanceof DatabaseError && ROLLED_BACK.test(error.code ?? '');
 }
 
-/** Whether a statement was refused, and did nothing, for what one of its rows is like: without that one it might succeed. */
-export function isOfOneRow(error: unknown): boolean {
-  return error instanceof DatabaseError && OF_ONE_ROW.test(error.code ?? '');
+/** Whether a statement was refused, and did nothing, for what may be the matter with one of those it was for. */
+export function isOfOneAmongMany(error: unknown): boolean {
+  return error instanceof DatabaseError && !OF_ALL.test(error.code ?? '');
 }
 
 /** Whether a statement was given up without any word of the server, behind which nothing else would be answered. */

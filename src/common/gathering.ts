@@ -1,48 +1,83 @@
-// What is asked of the database in the same moment, gathered to be asked together.
+// What is asked of the database in the same moment goes there together.
+import { isOfOneAmongMany } from './database-errors.js';
 import { gathered, sentTogether } from './signals.js';
+
+/** So many are asked for together at most: a larger crowd has several statements, at once. */
+export const TOGETHER = 16;
+
+interface HasId {
+  readonly id: string;
+}
+
+/** A statement, and those of its parameters that are the same for all who are asked for together. */
+interface Kind {
+  readonly sql: string;
+  readonly others: readonly unknown[];
+}
+
+/** One who waits for an answer; several, if they asked for the same. */
+interface Asked<Item> extends PromiseWithResolvers<HasId | null> {
+  readonly item: Item;
+}
 
 /**
  * Nobody waits for company: what has come by the end of this turn of the event loop goes, and that is one unless the process
- * is busy. What is asked together is of one kind, and of different ids.
+ * is busy. Each gets the answer it would get alone: when the statement is refused for one of them, it is halved until that
+ * one is alone.
  */
-export class Gathering<Item extends { readonly id: string }> {
+export class Gathering<Item extends HasId> {
   /** By kind and id; those that wait for the end of this turn. */
-  private readonly waiting = new Map<string, Map<string, Item>>();
+  private readonly waiting = new Map<string, Map<string, Asked<Item>>>();
 
   /**
-   * @param most items that are sent together.
-   * @param ask sends them, and answers or refuses each.
+   * @param ask answers rows with the ids of the items, no matter how many.
+   * @param isShared whether those who ask for the same id get the same answer; else there are never two in one statement.
    */
   constructor(
-    private readonly most: number,
-    private readonly ask: (kind: string, items: readonly Item[]) => Promise<void>,
+    private readonly ask: (kind: Kind, items: readonly Item[]) => Promise<readonly HasId[]>,
+    private readonly isShared: boolean,
   ) {}
 
-  /** The same that somebody else asks for already, and that is asked for twice by that. */
-  join(kind: string, id: string): Item | undefined {
-    const item = this.waiting.get(kind)?.get(id);
-    if (item) gathered.tell(item);
-    return item;
+  /** The answer with the id of this item; null where there is none. */
+  add(kind: Kind, item: Item): Promise<HasId | null> {
+    const key = `${kind.sql}\0${JSON.stringify(kind.others)}`;
+    const batch = this.waiting.get(key);
+    const same = batch?.get(item.id);
+    const asked = same && this.isShared ? same : { ...Promise.withResolvers<HasId | null>(), item };
+    gathered.tell(asked);
+    if (!batch || (same ? !this.isShared : batch.size === TOGETHER)) this.begin(key, kind, asked);
+    else batch.set(item.id, asked);
+    return asked.promise;
   }
 
-  add(kind: string, item: Item): void {
-    gathered.tell(item);
-    const batch = this.waiting.get(kind);
-    if (batch && batch.size < this.most && !batch.has(item.id)) batch.set(item.id, item);
-    else this.begin(kind, item);
-  }
-
-  /** In the traces, for the requests of these items and no others. */
-  send(kind: string, items: readonly Item[]): void {
-    sentTogether.around({ items }, () => void this.ask(kind, items));
-  }
-
-  private begin(kind: string, first: Item): void {
-    const batch = new Map([[first.id, first]]);
-    this.waiting.set(kind, batch);
+  private begin(key: string, kind: Kind, first: Asked<Item>): void {
+    const batch = new Map([[first.item.id, first]]);
+    this.waiting.set(key, batch);
     setImmediate(() => {
-      if (this.waiting.get(kind) === batch) this.waiting.delete(kind);
+      if (this.waiting.get(key) === batch) this.waiting.delete(key);
       this.send(kind, [...batch.values()]);
     });
+  }
+
+  /** In the traces, for the requests of these and no others. */
+  private send(kind: Kind, items: readonly Asked<Item>[]): void {
+    sentTogether.around({ items }, () => void this.answer(kind, items));
+  }
+
+  private async answer(kind: Kind, asked: readonly Asked<Item>[]): Promise<void> {
+    try {
+      const answers = await this.ask(
+        kind,
+        asked.map(({ item }) => item),
+      );
+      const byId = new Map(answers.map((answer) => [answer.id, answer]));
+      for (const { item, resolve } of asked) resolve(byId.get(item.id) ?? null);
+    } catch (error) {
+      const half = asked.length >> 1;
+      if (half > 0 && isOfOneAmongMany(error)) {
+        this.send(kind, asked.slice(0, half));
+        this.send(kind, asked.slice(half));
+      } else for (const { reject } of asked) reject(error);
+    }
   }
 }

@@ -5,23 +5,14 @@ import { ENV } from '../config/config.module.js';
 import { type Env, isPooled } from '../config/env.js';
 import { closing } from './closing.js';
 import { ApiError } from './errors.js';
+import { Gathering } from './gathering.js';
 import { poolOf } from './impatient-pool.js';
 import { Lane, failedWithItsLane } from './lane.js';
-import { Gathering } from './gathering.js';
 import type { ShortReads } from './sql.js';
 
 const LANES = 2;
-/** Rows that are read together at most, so that nobody waits for many others. */
-const MOST = 16;
 /** Statements prepared at most: whoever chooses the fields of a list chooses its text, and each costs memory. */
 const PREPARED = 250;
-
-/** A row that somebody waits for. */
-interface RowById extends PromiseWithResolvers<{ readonly id: string } | null> {
-  readonly id: string;
-  readonly sql: string;
-  readonly others: readonly unknown[];
-}
 
 /**
  * For statements that take a moment: whatever is sent down a lane waits for what is ahead of it. Transactions, writes
@@ -31,7 +22,10 @@ interface RowById extends PromiseWithResolvers<{ readonly id: string } | null> {
 export class Reads implements ShortReads, OnApplicationShutdown {
   private readonly lanes: readonly Lane[];
   private readonly names = new Map<string, string>();
-  private readonly gathering = new Gathering<RowById>(MOST, (_kind, rows) => this.readRows(rows));
+  private readonly gathering = new Gathering<{ readonly id: string }>(
+    ({ sql, others }, rows) => this.query(sql, [rows.map(({ id }) => id), ...others]),
+    true,
+  );
   private prepared = 0;
 
   constructor(
@@ -66,25 +60,7 @@ export class Reads implements ShortReads, OnApplicationShutdown {
     id: string,
     others: readonly unknown[] = [],
   ): Promise<Row | null> {
-    const kind = `${sql}\0${JSON.stringify(others)}`;
-    let row = this.gathering.join(kind, id);
-    if (!row) {
-      row = { ...Promise.withResolvers(), id, sql, others };
-      this.gathering.add(kind, row);
-    }
-    return row.promise as Promise<Row | null>;
-  }
-
-  private async readRows(rows: readonly RowById[]): Promise<void> {
-    const { sql = '', others = [] } = rows[0] ?? {};
-    try {
-      const ids = rows.map(({ id }) => id);
-      const found = await this.query<{ id: string }[]>(sql, [ids, ...others]);
-      const byId = new Map(found.map((row) => [row.id, row]));
-      for (const { id, resolve } of rows) resolve(byId.get(id) ?? null);
-    } catch (error) {
-      for (const { reject } of rows) reject(error);
-    }
+    return this.gathering.add({ sql, others }, { id }) as Promise<Row | null>;
   }
 
   private async run<Rows>(text: string, values: unknown[]): Promise<Rows> {

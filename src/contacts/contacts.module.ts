@@ -4,6 +4,7 @@ import { AuthModule } from '../auth/auth.module.js';
 import { poolOf } from '../common/impatient-pool.js';
 import { CompaniesModule } from '../companies/companies.module.js';
 import { ContactCounts } from './contact-counts.js';
+import { ContactListsRepository } from './contact-lists.repository.js';
 import { ContactsController } from './contacts.controller.js';
 import { ContactsRepository } from './contacts.repository.js';
 import { ContactsService } from './contacts.service.js';
@@ -15,6 +16,7 @@ import { RememberedTotals } from './remembered-totals.js';
   providers: [
     ContactsService,
     ContactsRepository,
+    ContactListsRepository,
     ContactCounts,
     {
       provide: RememberedTotals,

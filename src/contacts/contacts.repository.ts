@@ -1,38 +1,26 @@
-// All SQL on contacts. Every query takes the caller, so none can forget whose rows and fields it may touch.
+// The SQL of single contacts; that of lists is beside it. Every query takes the caller, so none can forget whose rows and
+// fields it may touch.
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Caller, PortalCaller } from '../auth/caller.js';
 import { BatchedWrites, givenRows, givenValues } from '../common/batched-writes.js';
-import { decodeCursor } from '../common/cursor.js';
 import { JsonText } from '../common/json-text.js';
-import { listPage } from '../common/list.js';
 import { PreparedPool } from '../common/prepared-pool.js';
 import { Reads } from '../common/reads.js';
-import { type Server, Servers } from '../common/servers.js';
+import { Servers } from '../common/servers.js';
 import { Params, type Queryable, type Transactional, assignments, columnsOf, quoted } from '../common/sql.js';
 import { transaction } from '../common/transaction.js';
 import { Products } from '../config/products.js';
 import type { CreatedContact } from './contact.dto.js';
 import type { PortalAccess } from './portal-access.js';
 import type { Contact } from './contact.entity.js';
-import { chosenFields, contactJson, visibleFields } from './contact.fields.js';
-import {
-  AS_OF,
-  type AsOf,
-  type ReadingWay,
-  asOfFold,
-  isCountedOnce,
-  isRemembered,
-  isShort,
-  isWhole,
-  readIn,
-  waysToRead,
-} from './contact.list.js';
-import { type ContactQuery, filterConditions, listOrder } from './contact.query.js';
-import { type ListShape, shapeOf } from './list-shape.js';
-import { RememberedTotals } from './remembered-totals.js';
+import { contactJson, visibleFields } from './contact.fields.js';
 
 const CONTACT_AND_COMPANY = 'contact c LEFT JOIN company co ON co.id = c.company_id';
+
+/** Of the given rows those whose company there is: any other would stop those beside it. */
+const POSSIBLE = `${givenRows('contact')}
+      WHERE (SELECT co.id FROM company co WHERE co.id = given.company_id) IS NOT DISTINCT FROM given.company_id`;
 
 /** What is read of a contact; its detail is text. */
 type ContactRow = PortalAccess & { id: string; text: string };
@@ -54,74 +42,7 @@ export class ContactsRepository {
     private readonly batched: BatchedWrites,
     private readonly servers: Servers,
     private readonly products: Products,
-    private readonly totals: RememberedTotals,
   ) {}
-
-  /** One page of the contacts the caller sees, of those that pass the query's filters. */
-  list(caller: Caller, query: ContactQuery): Promise<JsonText> {
-    const shape = shapeOf(caller, query);
-    const read = (server: Server): Promise<JsonText> => this.readList(caller, shape, server);
-    return this.servers.read(caller, async (server) => {
-      if (this.totals.recall(shape.key) || !isCountedOnce(shape)) return read(server);
-      // Not awaited for nothing: until then others would begin to count as well.
-      const counted = this.totals.countUnderWay(shape.key);
-      if (counted) await counted;
-      return this.totals.counting(shape.key, () => read(server));
-    });
-  }
-
-  /** By the first way that leads to the page. */
-  private async readList(caller: Caller, shape: ListShape, server: Server): Promise<JsonText> {
-    for (const way of waysToRead(shape, this.totals.recall(shape.key))) {
-      const page = await this.readPage(caller, shape, server, way);
-      if (page) return page;
-    }
-    throw new Error('Counting the matches always leads to a page.');
-  }
-
-  /** The page as it is read in this way; null where the way does not lead there. */
-  private async readPage(
-    caller: Caller,
-    shape: ListShape,
-    server: Server,
-    way: ReadingWay,
-  ): Promise<JsonText | null> {
-    const { query, key } = shape;
-    const { life } = this.totals;
-    const params = new Params();
-    const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
-    const order = listOrder(query, params);
-    const cursor = decodeCursor(query.cursor, order);
-    const remembers = isRemembered(way, shape);
-    const reading = readIn(way, { shape, where, cursor }, params);
-    const request = {
-      ...reading,
-      where,
-      order,
-      items: `${reading.items} LEFT JOIN company co ON co.id = c.company_id`,
-      item: contactJson(chosenFields(query.fields, caller), this.products.names, params),
-      page: query.page,
-      limit: query.limit,
-      cursor,
-      also: remembers ? (this.servers.hasReplica ? asOfFold(where) : AS_OF) : undefined,
-    };
-    const answer = await listPage<AsOf>(connectionFor(shape, way, server), request, params);
-    if (way.walkThrough !== undefined && !isWhole(answer, shape)) {
-      // A later page asks for more documents, and says nothing of where the first matches lie.
-      if (!cursor && query.page === 1) this.totals.markOld(key);
-      return null;
-    }
-    const { page, total, also } = answer;
-    if (total === null && way.total !== 'none') return null;
-    // The statement may have been repeated, on a server that knows nothing of that snapshot.
-    if (typeof way.total === 'object' && life !== this.totals.life) return null;
-    if (remembers && total !== null) {
-      const { as_of: asOf, fold, since } = also;
-      const isWorthIt = asOf !== null && fold !== null;
-      this.totals.remember(key, isWorthIt ? { total: total - (since ?? 0), asOf, fold } : null, life);
-    }
-    return page;
-  }
 
   /** The contact with the fields the caller sees, or null, to be shown and not to be decided by. */
   show(caller: Caller, id: string): Promise<FoundContact | null> {
@@ -144,7 +65,9 @@ export class ContactsRepository {
   private byIds(caller: Caller): { statement: string; others: unknown[] } {
     const { names } = this.products;
     const params = new Params([[], names]);
-    const where = ['c.id = ANY ($1)', ...rowsVisibleTo(caller, params)].join(' AND ');
+    // By nothing but their ids: an index of companies would lead through all of one.
+    const seen = rowsVisibleTo(caller, params).map((condition) => `(${condition}) IS TRUE`);
+    const where = ['c.id = ANY ($1)', ...seen].join(' AND ');
     const statement = `SELECT c.id, ${this.detailFor(caller)}::text AS text, c.portal_access, c.portal_role, c.email, c.company_id
        FROM ${CONTACT_AND_COMPANY} WHERE ${where}`;
     return { statement, others: params.values.slice(1) };
@@ -175,14 +98,17 @@ export class ContactsRepository {
   ): Promise<(CreatedContact & PortalAccess) | null> {
     const row = caller.kind === 'key' ? contact : { ...contact, company_id: caller.companyId };
     const columns = quoted(columnsOf(row));
-    const insert = (conflict: '' | '(id) '): string => `INSERT INTO contact (${columns})
-      SELECT ${columns} FROM ${givenRows('contact')}
-      ON CONFLICT ${conflict}DO NOTHING RETURNING id, full_name, email, company_id, portal_access, portal_role`;
-    // Among others it does nothing where its address is taken, and is told so by itself.
-    const inserted = db ? null : await this.batched.write<CreatedContact & PortalAccess>(insert(''), row);
-    if (inserted) return inserted;
+    const insert = (rows: string, conflict = ''): string => `INSERT INTO contact (${columns})
+      SELECT ${columns} FROM ${rows}
+      ON CONFLICT ${conflict} DO NOTHING RETURNING id, full_name, email, company_id, portal_access, portal_role`;
+    if (!db) {
+      const inserted = await this.batched.write<CreatedContact & PortalAccess>(insert(POSSIBLE), row);
+      if (inserted) return inserted;
+    }
+    // What is not possible is told so, alone.
+    const alone = insert(givenRows('contact'), '(id)');
     const rows = await (db ?? this.prepared).query<(CreatedContact & PortalAccess)[]>(
-      insert('(id) '),
+      alone,
       givenValues([row]),
     );
     return rows[0] ?? null;
@@ -196,7 +122,7 @@ export class ContactsRepository {
     db?: Queryable,
   ): Promise<PortalAccess | null> {
     const row = { id, ...changes };
-    const params = new Params(givenValues([row]));
+    const params = new Params([null, null]);
     const where = ['c.id = given.id', ...rowsVisibleTo(caller, params)].join(' AND ');
     const statement = `WITH changed AS (
         UPDATE contact c SET ${assignments(columnsOf(changes), (column) => `given."${column}"`)}
@@ -206,7 +132,8 @@ export class ContactsRepository {
     // Whoever sees all contacts may change them together.
     if (!db && caller.kind === 'key')
       return this.batched.write<PortalAccess & { id: string }>(statement, row);
-    return (await (db ?? this.prepared).query<PortalAccess[]>(statement, params.values))[0] ?? null;
+    const values = [...givenValues([row]), ...params.values.slice(2)];
+    return (await (db ?? this.prepared).query<PortalAccess[]>(statement, values))[0] ?? null;
   }
 
   /**
@@ -233,14 +160,8 @@ function asFound(row: ContactRow | null): FoundContact | null {
   return row && { ...row, detail: new JsonText(row.text) };
 }
 
-/** Short reads together, searches prepared, and whatever else is planned for its values. */
-function connectionFor(shape: ListShape, way: ReadingWay, server: Server): Queryable {
-  if (isShort(shape, way)) return server.reads;
-  return shape.query.search === undefined ? server.planned : server.prepared;
-}
-
 /** The condition of the rows that exist for the caller: none for a key, else the own company or oneself. */
-function rowsVisibleTo(caller: Caller, params: Params): string[] {
+export function rowsVisibleTo(caller: Caller, params: Params): string[] {
   if (caller.kind === 'key') return [];
   if (caller.companyId === null) return [`c.id = ${params.add(caller.contactId)}`];
   return [`c.company_id = ${params.add(caller.companyId)}`];

@@ -18,6 +18,7 @@ import {
   toColumns,
 } from './contact.dto.js';
 import type { ContactQuery } from './contact.query.js';
+import { ContactListsRepository } from './contact-lists.repository.js';
 import { ContactsRepository } from './contacts.repository.js';
 import { NO_ACCESS, type PortalAccess, accessChanges, mayChangeAccess } from './portal-access.js';
 
@@ -25,12 +26,13 @@ import { NO_ACCESS, type PortalAccess, accessChanges, mayChangeAccess } from './
 export class ContactsService {
   constructor(
     private readonly contacts: ContactsRepository,
+    private readonly lists: ContactListsRepository,
     private readonly ids: IdSource,
     private readonly audit: AuditLog,
   ) {}
 
   list(caller: Caller, query: ContactQuery): Promise<JsonText> {
-    return this.contacts.list(caller, query);
+    return this.lists.list(caller, query);
   }
 
   /** The contact, or null when there is none for the caller; `db` reads it in a transaction. */

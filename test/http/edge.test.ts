@@ -1,7 +1,7 @@
 // Requests that no route ever sees, or should not: each gets the failure envelope and leaves the server well.
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { ContactsRepository } from '../../src/contacts/contacts.repository.js';
+import { ContactListsRepository } from '../../src/contacts/contact-lists.repository.js';
 import { countRows } from '../support/factories.js';
 import { TestService } from '../support/service.js';
 
@@ -204,7 +204,7 @@ describe('a failure of our own', () => {
     ['null', null],
     ['undefined', undefined],
   ])('that throws %s is a 500 without internals', async (_case, thrown) => {
-    jest.spyOn(service.app.get(ContactsRepository), 'list').mockRejectedValue(thrown);
+    jest.spyOn(service.app.get(ContactListsRepository), 'list').mockRejectedValue(thrown);
     const response = await service.api.get('/api/contacts');
     expect(response.status).toBe(500);
     expect(response.body.error).toEqual({
@@ -220,7 +220,7 @@ describe('a failure of our own', () => {
       const error = Object.assign(new Error(secrets), {
         driverError: Object.assign(new Error(secrets), { code }),
       });
-      jest.spyOn(service.app.get(ContactsRepository), 'list').mockRejectedValue(error);
+      jest.spyOn(service.app.get(ContactListsRepository), 'list').mockRejectedValue(error);
       const response = await service.api.get('/api/contacts');
       expect([response.status, response.body.error.code]).toEqual([503, 'unavailable']);
       expect(response.headers['retry-after']).toBe('1');

@@ -34,15 +34,14 @@ describe('with a collector', () => {
     await get('/api/contacts/ct_0', 'request-one');
     const body = { email: 'trace@acme.test', company_id, portal_access: 1 };
     await api.post('/api/contacts', body, { headers: { 'x-request-id': 'request-write' } });
-    await pipeline(
-      service,
-      Array.from({ length: 5 }, (_, index) => ({
-        method: 'POST' as const,
-        path: '/api/contacts',
-        body: { company_id: index === 2 ? 'co_nowhere' : company_id },
-        headers: { 'x-request-id': `together-${index}` },
-      })),
-    );
+    await service.sql(`ALTER TABLE contact ADD CONSTRAINT contact_title_ck CHECK (title <> 'refused')`);
+    const sent = ['a', 'b', 'refused', 'd', 'e'].map((title, index) => ({
+      method: 'POST' as const,
+      path: '/api/contacts',
+      body: { company_id, title },
+      headers: { 'x-request-id': `together-${index}` },
+    }));
+    await pipeline(service, sent);
     await get('/api/contacts/ct_0', 'request-continued', { traceparent: `00-${TRACE}-${PARENT}-01` });
     await get('/api/contacts/ct_0', 'request-unsampled', { traceparent: `00-${TRACE}-${PARENT}-00` });
     await get('/api/contacts/ct_0', 'request-garbage', { traceparent: `00-${TRACE}-garbage-01` });

@@ -116,6 +116,12 @@ export class ListPlans {
   }
 }
 
+/** As of a few rows that are found by their keys. */
+export function expectFewReads({ scanned, visits }: Run): void {
+  expect(scanned).toEqual([]);
+  expect(Object.values(visits).reduce((sum, count) => sum + count)).toBeLessThan(25);
+}
+
 async function fill(databaseUrl: string): Promise<void> {
   const db = new pg.Client({ connectionString: databaseUrl });
   await db.connect();

@@ -2,14 +2,13 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { DataSource } from 'typeorm';
-import { BatchedWrites } from '../../src/common/batched-writes.js';
 import type { JsonText } from '../../src/common/json-text.js';
 import type { PreparedPool } from '../../src/common/prepared-pool.js';
 import type { Reads } from '../../src/common/reads.js';
 import type { Servers } from '../../src/common/servers.js';
 import type { Queryable } from '../../src/common/sql.js';
 import { Products } from '../../src/config/products.js';
-import { ContactsRepository } from '../../src/contacts/contacts.repository.js';
+import { ContactListsRepository } from '../../src/contacts/contact-lists.repository.js';
 import { shapeOf } from '../../src/contacts/list-shape.js';
 import { RememberedTotals } from '../../src/contacts/remembered-totals.js';
 import { type ListCall, callerOf, queryOf } from './random-lists.js';
@@ -31,7 +30,7 @@ interface Taken {
 /** One process of the service: what it remembers of one list it uses for the next. */
 export class SnapshotLists {
   private readonly totals = new RememberedTotals();
-  private readonly repository: ContactsRepository;
+  private readonly repository: ContactListsRepository;
   private taken: Taken[] = [];
   private client?: pg.Client;
 
@@ -49,16 +48,7 @@ export class SnapshotLists {
     const read: Servers['read'] = (_reader, work) => work({ reads: prepared, prepared, planned });
     const servers = { hasReplica, read } as Servers;
     const products = new Products([]);
-    const batched = new BatchedWrites(prepared);
-    this.repository = new ContactsRepository(
-      planned,
-      prepared,
-      prepared,
-      batched,
-      servers,
-      products,
-      this.totals,
-    );
+    this.repository = new ContactListsRepository(servers, products, this.totals);
   }
 
   /** The page as the service answers it, in the snapshot that `client` holds. */
