@@ -629,11 +629,11 @@ CREATE INDEX contact_pipeline_stage_ix ON public.contact USING btree (pipeline_s
 CREATE INDEX contact_portal_ix ON public.contact USING btree (portal_role, created_at DESC, id DESC) WHERE (portal_access = 1);
 CREATE INDEX contact_portal_role_ix ON public.contact USING btree (portal_role, created_at DESC, id DESC) WHERE (portal_role = ANY (ARRAY['client_admin'::text, 'client_viewer'::text]));
 CREATE INDEX contact_product_ix ON public.contact USING btree (product, created_at DESC, id DESC) WHERE (product IS NOT NULL);
-CREATE INDEX contact_search_document_ix ON public.contact_search USING gin (document gin_trgm_ops);
+CREATE INDEX contact_search_document_ix ON public.contact_search USING gin (document gin_trgm_ops) WITH (gin_pending_list_limit='512');
 CREATE INDEX contact_search_meeting_ix ON public.contact_search USING gin (search_meetings(document)) WITH (fastupdate=off);
 CREATE INDEX contact_search_short_ix ON public.contact_search USING gin (search_short_terms(document)) WHERE (octet_length(document) > char_length(document));
 CREATE INDEX contact_source_ix ON public.contact USING btree (source, created_at DESC, id DESC);
-CREATE INDEX contact_tags_ix ON public.contact USING gin (string_to_array(tags, ','::text));
+CREATE INDEX contact_tags_ix ON public.contact USING gin (string_to_array(tags, ','::text)) WITH (gin_pending_list_limit='512');
 CREATE INDEX contact_type_ix ON public.contact USING btree (contact_type, created_at DESC, id DESC);
 CREATE INDEX contact_type_source_ix ON public.contact USING btree (contact_type, source, created_at DESC, id DESC);
 CREATE INDEX contact_updated_ix ON public.contact USING btree (updated_at, id);
