@@ -1,9 +1,10 @@
-// 64 writers at once on one type and source: what the triggers cost that keep counts and search documents, what counts
-// cost alone, and whether one is lost.
+// 64 writers at once on one type and source, past the service and through it: what the triggers cost that keep counts and
+// search documents, what counts cost alone, and whether one is lost.
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { isInstalled } from './load.ts';
+import { isInstalled, measure } from './load.ts';
 import { rotated, tidyUp } from './measure.ts';
-import { INSERTED_DOMAIN } from './operations.ts';
+import { INSERTED_DOMAIN, type Request, UNIQUE } from './operations.ts';
 import type { Options } from './options.ts';
 import { pgbench } from './pgbench.ts';
 import type { Progress } from './progress.ts';
@@ -17,6 +18,10 @@ const SOURCE = 'website';
 /** At least so much of the throughput without triggers. */
 const TARGET = 0.8;
 
+/** Statements by themselves, or requests to the service, which sends together what comes together. */
+const WAYS = ['statements', 'requests'] as const;
+type Way = (typeof WAYS)[number];
+
 /** Each inserts rows of its own; a patch changes what filters and counts look at, in any of the inserted rows. */
 const STATEMENTS = {
   insert: `INSERT INTO contact (id, email, first_name, last_name, contact_type, source)
@@ -29,14 +34,43 @@ const STATEMENTS = {
 type Write = keyof typeof STATEMENTS;
 const WRITES = Object.keys(STATEMENTS) as Write[];
 
+/** The same as requests; of the inserted rows so many are patched in turn. */
+const PATCHED = 2_000;
+const REQUESTS: Record<Write, Request[]> = {
+  insert: [
+    {
+      method: 'POST',
+      path: '/api/contacts',
+      body: JSON.stringify({
+        email: `${UNIQUE}@${INSERTED_DOMAIN}`,
+        first_name: 'Anna',
+        last_name: 'Smith',
+        contact_type: TYPE,
+        source: SOURCE,
+      }),
+    },
+  ],
+  patch: [
+    { contact_type: 'client', pipeline_stage: 'won' },
+    { contact_type: TYPE, pipeline_stage: 'new' },
+  ].flatMap((changes) =>
+    Array.from({ length: PATCHED }, (_, index) => ({
+      method: 'PATCH' as const,
+      path: `/api/contacts/ct_bench${index + 1}`,
+      body: JSON.stringify(changes),
+    })),
+  ),
+};
+
 /** What the triggers keep meanwhile. */
 const KEPT = ['everything', 'counts', 'nothing'] as const;
 type Kept = (typeof KEPT)[number];
 
 interface Rate {
   write: Write;
+  way: Way;
   kept: Kept;
-  /** Statements per second. */
+  /** Writes per second. */
   rate: number;
 }
 
@@ -63,11 +97,15 @@ export async function compareWrites(
       await client.query('DROP SEQUENCE IF EXISTS bench.written; CREATE SEQUENCE bench.written');
       await keep(client, triggers, kept);
       try {
-        for (const write of WRITES) {
-          const rate = await throughput(url, STATEMENTS[write], options.seconds);
-          rates.push({ write, kept, rate });
-          progress.step(rates.length, WRITES.length * KEPT.length * options.rounds, `${write}, ${kept} kept`);
-        }
+        for (const way of WAYS)
+          for (const write of WRITES) {
+            const rate = await (way === 'statements'
+              ? throughput(url, STATEMENTS[write], options.seconds)
+              : throughService(service, REQUESTS[write], options.seconds));
+            rates.push({ write, way, kept, rate });
+            const of = WAYS.length * WRITES.length * KEPT.length * options.rounds;
+            progress.step(rates.length, of, `${write} by ${way}, ${kept} kept`);
+          }
         if (kept !== 'nothing') await requireExact(client, service);
         // Rows that came without the triggers have to go without them.
         await tidyUp(client);
@@ -110,6 +148,12 @@ function throughput(url: string, statement: string, seconds: number): Promise<nu
   return isInstalled('pgbench')
     ? pgbench(url, { scripts: [`${statement};\n`], clients: WRITERS, seconds })
     : byClients(url, statement, seconds);
+}
+
+async function throughService(server: Server, requests: Request[], seconds: number): Promise<number> {
+  const unique = `w${randomBytes(4).toString('hex')}n`;
+  const load = { server, requests, connections: WRITERS, seconds, unique };
+  return (await measure(load)).requestsPerSecond;
 }
 
 async function byClients(url: string, statement: string, seconds: number): Promise<number> {
@@ -156,17 +200,27 @@ async function requireExact(client: pg.Client, { url, headers }: Server): Promis
 }
 
 function tell(rates: readonly Rate[], { json }: Options): void {
-  const of = (write: Write, kept: Kept): number =>
-    median(rates.filter((one) => one.write === write && one.kept === kept).map(({ rate }) => rate));
-  const results = WRITES.map((write) => {
-    const [everything, counts, nothing] = KEPT.map((kept) => of(write, kept)) as [number, number, number];
-    const ratios = { everything: everything / nothing, counts: counts / nothing };
-    return { write, perSecond: { everything, counts, nothing }, ratios, target: TARGET };
-  });
+  const of = (write: Write, way: Way, kept: Kept): number =>
+    median(
+      rates
+        .filter((one) => one.write === write && one.way === way && one.kept === kept)
+        .map(({ rate }) => rate),
+    );
+  const results = WAYS.flatMap((way) =>
+    WRITES.map((write) => {
+      const [everything, counts, nothing] = KEPT.map((kept) => of(write, way, kept)) as [
+        number,
+        number,
+        number,
+      ];
+      const ratios = { everything: everything / nothing, counts: counts / nothing };
+      return { write, way, perSecond: { everything, counts, nothing }, ratios, target: TARGET };
+    }),
+  );
   if (json === '-') return void process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
   const judged = (ratio: number): string => `${ratio.toFixed(2)} ${ratio >= TARGET ? '✓' : '✗'}`;
-  const rows = results.map(({ write, perSecond, ratios }) => [
-    write,
+  const rows = results.map(({ write, way, perSecond, ratios }) => [
+    `${write}, ${way}`,
     ...KEPT.map((kept) => number(perSecond[kept])),
     judged(ratios.counts),
     judged(ratios.everything),

@@ -149,8 +149,9 @@ test('tells what a write pays for counts and documents, and keeps both afterward
   const { code, stdout, stderr } = await run('npm', args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('64 writers: done') });
 
-  const results = JSON.parse(stdout) as { write: string; perSecond: Record<string, number> }[];
-  expect(results.map(({ write }) => write)).toEqual(['insert', 'patch']);
+  const results = JSON.parse(stdout) as { write: string; way: string; perSecond: Record<string, number> }[];
+  const measured = ['statements', 'requests'].flatMap((way) => [`insert ${way}`, `patch ${way}`]);
+  expect(results.map(({ write, way }) => `${write} ${way}`)).toEqual(measured);
   for (const { perSecond } of results) {
     expect(Object.keys(perSecond)).toEqual(['everything', 'counts', 'nothing']);
     expect(Math.min(...Object.values(perSecond))).toBeGreaterThan(0);

@@ -3,20 +3,17 @@
 import { Injectable } from '@nestjs/common';
 import { Gathering, TOGETHER } from './gathering.js';
 import { PreparedPool } from './prepared-pool.js';
+import type { HasId } from './sql.js';
 
 /** How long a row may wait for a lock while others wait for it, in ms: it then goes on by itself. */
 const PATIENCE = 20;
 
-interface Row {
-  readonly id: string;
-}
-
 /** Whatever is wrong with a row, or in its way, is told to whom it belongs; the others are written. */
 @Injectable()
 export class BatchedWrites {
-  private readonly gathering = new Gathering<Row>(
+  private readonly gathering = new Gathering<HasId>(
     ({ sql }, rows) => this.db.query(sql, givenValues(rows, rows.length > 1 ? PATIENCE : null)),
-    false,
+    { isShared: false },
   );
 
   constructor(private readonly db: PreparedPool) {}
@@ -25,7 +22,7 @@ export class BatchedWrites {
    * What `sql` answers for this row, or null where it answers nothing.
    * @param sql a single write of `givenRows`, no matter how many, that answers with the `id` of each it has written.
    */
-  write<Answer extends Row>(sql: string, row: Row): Promise<Answer | null> {
+  write<Answer extends HasId>(sql: string, row: HasId): Promise<Answer | null> {
     return this.gathering.add({ sql, others: [] }, row) as Promise<Answer | null>;
   }
 }

@@ -22,6 +22,8 @@ const SPOILED = /^(08|25P0[34]|57P|26000)/;
 const ROLLED_BACK = /^(40001|40P01|25006|26000)/;
 /** What befell the session, or is the matter with the server: another statement would meet it as well, or take as long. */
 const OF_ALL = /^(08|25|26|28|3D|40003|53|57|58)/;
+/** Alike in most of the server's languages. */
+const ENDING = /^(FATAL|PANIC)$/;
 /** PostgreSQL itself ended the session, while it was idle or in the middle of the statement. A pooler says the same and knows less. */
 const ENDED = /^(25P0[34]|57P01|57P05)/;
 
@@ -79,9 +81,13 @@ export function isUndoneCommit(error: unknown): boolean {
   return error instanceof DatabaseError && ROLLED_BACK.test(error.code ?? '');
 }
 
-/** Whether a statement was refused, and did nothing, for what may be the matter with one of those it was for. */
+/** Whether a statement was refused, and did nothing, for what may be the fault of one of those it was for. */
 export function isOfOneAmongMany(error: unknown): boolean {
-  return error instanceof DatabaseError && !OF_ALL.test(error.code ?? '');
+  const cause = fault(error);
+  // What ends a session may come after the commit.
+  return (
+    cause instanceof DatabaseError && !OF_ALL.test(cause.code ?? '') && !ENDING.test(cause.severity ?? '')
+  );
 }
 
 /** Whether a statement was given up without any word of the server, behind which nothing else would be answered. */

@@ -1,13 +1,10 @@
 // What is asked of the database in the same moment goes there together.
 import { isOfOneAmongMany } from './database-errors.js';
 import { gathered, sentTogether } from './signals.js';
+import type { HasId } from './sql.js';
 
 /** So many are asked for together at most: a larger crowd has several statements, at once. */
 export const TOGETHER = 16;
-
-interface HasId {
-  readonly id: string;
-}
 
 /** A statement, and those of its parameters that are the same for all who are asked for together. */
 interface Kind {
@@ -15,7 +12,7 @@ interface Kind {
   readonly others: readonly unknown[];
 }
 
-/** One who waits for an answer; several, if they asked for the same. */
+/** One who waits for an answer; several, if they share it. */
 interface Asked<Item> extends PromiseWithResolvers<HasId | null> {
   readonly item: Item;
 }
@@ -31,11 +28,11 @@ export class Gathering<Item extends HasId> {
 
   /**
    * @param ask answers rows with the ids of the items, no matter how many.
-   * @param isShared whether those who ask for the same id get the same answer; else there are never two in one statement.
+   * @param options isShared: whether those who ask for the same id share an answer; else there are never two in one statement.
    */
   constructor(
     private readonly ask: (kind: Kind, items: readonly Item[]) => Promise<readonly HasId[]>,
-    private readonly isShared: boolean,
+    private readonly options: { readonly isShared: boolean },
   ) {}
 
   /** The answer with the id of this item; null where there is none. */
@@ -43,9 +40,10 @@ export class Gathering<Item extends HasId> {
     const key = `${kind.sql}\0${JSON.stringify(kind.others)}`;
     const batch = this.waiting.get(key);
     const same = batch?.get(item.id);
-    const asked = same && this.isShared ? same : { ...Promise.withResolvers<HasId | null>(), item };
+    const asked = (this.options.isShared && same) || { ...Promise.withResolvers<HasId | null>(), item };
     gathered.tell(asked);
-    if (!batch || (same ? !this.isShared : batch.size === TOGETHER)) this.begin(key, kind, asked);
+    if (asked === same) return same.promise;
+    if (!batch || same || batch.size === TOGETHER) this.begin(key, kind, asked);
     else batch.set(item.id, asked);
     return asked.promise;
   }
@@ -60,16 +58,14 @@ export class Gathering<Item extends HasId> {
   }
 
   /** In the traces, for the requests of these and no others. */
-  private send(kind: Kind, items: readonly Asked<Item>[]): void {
-    sentTogether.around({ items }, () => void this.answer(kind, items));
+  private send(kind: Kind, asked: readonly Asked<Item>[]): void {
+    sentTogether.around({ items: asked }, () => void this.answer(kind, asked));
   }
 
   private async answer(kind: Kind, asked: readonly Asked<Item>[]): Promise<void> {
     try {
-      const answers = await this.ask(
-        kind,
-        asked.map(({ item }) => item),
-      );
+      const items = asked.map(({ item }) => item);
+      const answers = await this.ask(kind, items);
       const byId = new Map(answers.map((answer) => [answer.id, answer]));
       for (const { item, resolve } of asked) resolve(byId.get(item.id) ?? null);
     } catch (error) {

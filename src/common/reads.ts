@@ -8,7 +8,7 @@ import { ApiError } from './errors.js';
 import { Gathering } from './gathering.js';
 import { poolOf } from './impatient-pool.js';
 import { Lane, failedWithItsLane } from './lane.js';
-import type { ShortReads } from './sql.js';
+import type { HasId, ShortReads } from './sql.js';
 
 const LANES = 2;
 /** Statements prepared at most: whoever chooses the fields of a list chooses its text, and each costs memory. */
@@ -22,9 +22,9 @@ const PREPARED = 250;
 export class Reads implements ShortReads, OnApplicationShutdown {
   private readonly lanes: readonly Lane[];
   private readonly names = new Map<string, string>();
-  private readonly gathering = new Gathering<{ readonly id: string }>(
+  private readonly gathering = new Gathering<HasId>(
     ({ sql, others }, rows) => this.query(sql, [rows.map(({ id }) => id), ...others]),
-    true,
+    { isShared: true },
   );
   private prepared = 0;
 
@@ -55,11 +55,7 @@ export class Reads implements ShortReads, OnApplicationShutdown {
     return this.run(sql, values);
   }
 
-  byId<Row extends { readonly id: string }>(
-    sql: string,
-    id: string,
-    others: readonly unknown[] = [],
-  ): Promise<Row | null> {
+  byId<Row extends HasId>(sql: string, id: string, others: readonly unknown[] = []): Promise<Row | null> {
     return this.gathering.add({ sql, others }, { id }) as Promise<Row | null>;
   }
 

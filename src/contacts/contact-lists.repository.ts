@@ -21,9 +21,9 @@ import {
   waysToRead,
 } from './contact.list.js';
 import { type ContactQuery, filterConditions, listOrder } from './contact.query.js';
-import { rowsVisibleTo } from './contacts.repository.js';
 import { type ListShape, shapeOf } from './list-shape.js';
 import { RememberedTotals } from './remembered-totals.js';
+import { rowsVisibleTo } from './visible-rows.js';
 
 @Injectable()
 export class ContactListsRepository {

@@ -15,12 +15,19 @@ import type { CreatedContact } from './contact.dto.js';
 import type { PortalAccess } from './portal-access.js';
 import type { Contact } from './contact.entity.js';
 import { contactJson, visibleFields } from './contact.fields.js';
+import { rowsVisibleTo } from './visible-rows.js';
 
 const CONTACT_AND_COMPANY = 'contact c LEFT JOIN company co ON co.id = c.company_id';
 
-/** Of the given rows those whose company there is: any other would stop those beside it. */
-const POSSIBLE = `${givenRows('contact')}
+/**
+ * Of the given rows those whose company there is, and those without: any other would stop those beside it. Looked up one by
+ * one, which an EXISTS need not be: it may read all companies first.
+ */
+const WITH_COMPANY = `${givenRows('contact')}
       WHERE (SELECT co.id FROM company co WHERE co.id = given.company_id) IS NOT DISTINCT FROM given.company_id`;
+
+/** What an insert answers, and what decides about access. */
+type InsertedContact = CreatedContact & PortalAccess;
 
 /** What is read of a contact; its detail is text. */
 type ContactRow = PortalAccess & { id: string; text: string };
@@ -64,8 +71,9 @@ export class ContactsRepository {
   /** Reads the contacts of these ids, its $1, that the caller sees. */
   private byIds(caller: Caller): { statement: string; others: unknown[] } {
     const { names } = this.products;
+    // The ids come first, which are no matter here.
     const params = new Params([[], names]);
-    // By nothing but their ids: an index of companies would lead through all of one.
+    // IS TRUE keeps the planner from an index of companies, which would lead through all of one.
     const seen = rowsVisibleTo(caller, params).map((condition) => `(${condition}) IS TRUE`);
     const where = ['c.id = ANY ($1)', ...seen].join(' AND ');
     const statement = `SELECT c.id, ${this.detailFor(caller)}::text AS text, c.portal_access, c.portal_role, c.email, c.company_id
@@ -95,22 +103,19 @@ export class ContactsRepository {
     caller: Caller,
     contact: Partial<Contact> & { id: string },
     db?: Queryable,
-  ): Promise<(CreatedContact & PortalAccess) | null> {
+  ): Promise<InsertedContact | null> {
     const row = caller.kind === 'key' ? contact : { ...contact, company_id: caller.companyId };
     const columns = quoted(columnsOf(row));
-    const insert = (rows: string, conflict = ''): string => `INSERT INTO contact (${columns})
-      SELECT ${columns} FROM ${rows}
-      ON CONFLICT ${conflict} DO NOTHING RETURNING id, full_name, email, company_id, portal_access, portal_role`;
+    const insert = (source: string, conflict: string): string => `INSERT INTO contact (${columns})
+      SELECT ${columns} FROM ${source}
+      ${conflict} DO NOTHING RETURNING id, full_name, email, company_id, portal_access, portal_role`;
     if (!db) {
-      const inserted = await this.batched.write<CreatedContact & PortalAccess>(insert(POSSIBLE), row);
+      const inserted = await this.batched.write<InsertedContact>(insert(WITH_COMPANY, 'ON CONFLICT'), row);
       if (inserted) return inserted;
     }
-    // What is not possible is told so, alone.
-    const alone = insert(givenRows('contact'), '(id)');
-    const rows = await (db ?? this.prepared).query<(CreatedContact & PortalAccess)[]>(
-      alone,
-      givenValues([row]),
-    );
+    // Whose address is taken, or whose company there is none of, is told so alone.
+    const alone = insert(givenRows('contact'), 'ON CONFLICT (id)');
+    const rows = await (db ?? this.prepared).query<InsertedContact[]>(alone, givenValues([row]));
     return rows[0] ?? null;
   }
 
@@ -122,6 +127,7 @@ export class ContactsRepository {
     db?: Queryable,
   ): Promise<PortalAccess | null> {
     const row = { id, ...changes };
+    // The first two are those of the given rows.
     const params = new Params([null, null]);
     const where = ['c.id = given.id', ...rowsVisibleTo(caller, params)].join(' AND ');
     const statement = `WITH changed AS (
@@ -158,11 +164,4 @@ export class ContactsRepository {
 
 function asFound(row: ContactRow | null): FoundContact | null {
   return row && { ...row, detail: new JsonText(row.text) };
-}
-
-/** The condition of the rows that exist for the caller: none for a key, else the own company or oneself. */
-export function rowsVisibleTo(caller: Caller, params: Params): string[] {
-  if (caller.kind === 'key') return [];
-  if (caller.companyId === null) return [`c.id = ${params.add(caller.contactId)}`];
-  return [`c.company_id = ${params.add(caller.companyId)}`];
 }

@@ -4,7 +4,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import pg from 'pg';
 import { countRows, createCompany, createContact, readContact } from '../support/factories.js';
 import { type PipelinedAnswer, type PipelinedRequest, outcome, pipeline } from '../support/pipelined.js';
-import type { Line } from '../support/line.js';
 import type { TestService } from '../support/service.js';
 import { statementsDuring } from '../support/statements.js';
 import { TroubledService } from '../support/troubled-service.js';
@@ -12,13 +11,12 @@ import { untilLocked, waitUntil } from '../support/wait.js';
 
 let troubled: TroubledService;
 let service: TestService;
-let line: Line;
 beforeAll(async () => {
   troubled = await TroubledService.start({ DATABASE_TIMEOUT_MS: '30000' });
-  ({ service, line } = troubled);
+  ({ service } = troubled);
 });
 beforeEach(async () => {
-  line.restore();
+  troubled.line.restore();
   await troubled.direct.query('TRUNCATE contact, company CASCADE');
 });
 afterAll(() => troubled.stop());
@@ -86,7 +84,7 @@ describe('inserts', () => {
       create({ email: 'twice@acme.com', company_id: company }),
       create({ email: 'Twice@acme.com', company_id: company }),
       create({ email: 'not an address', company_id: company }),
-      create({ email: 'last@acme.com', company_id: company }),
+      create({ email: 'last@acme.com', company_id: null }),
     ]);
     const outcomes = answers.map(outcome);
     expect(outcomes.slice(0, 3)).toEqual([201, 'email_taken', 'company_not_found']);
@@ -95,6 +93,15 @@ describe('inserts', () => {
     expect(outcomes.slice(5)).toEqual(['invalid_request', 201]);
     expect(answers[1]?.body.error?.details).toEqual([{ field: 'email', existing_id: taken }]);
     expect(await countRows(service, 'contact')).toBe(4);
+  });
+
+  test('stop nobody by a company there is none of', async () => {
+    const requests = people(8, { company_id: await createCompany(service.api) });
+    requests[3] = create({ email: 'nowhere@acme.com', company_id: 'co_nowhere' });
+    const statements = await statementsDuring(() => send(requests));
+    // All of them, but for the one, and the one: halving would take more.
+    expect(writing(statements)).toHaveLength(2);
+    expect(await countRows(service, 'contact')).toBe(7);
   });
 
   test('do not wait for one that has to wait for another session', async () => {
@@ -113,7 +120,7 @@ describe('inserts', () => {
   test('whose connection is lost with the answer are all a 503, and written once', async () => {
     const company = await createCompany(service.api);
     const requests = Array.from({ length: 8 }, () => create({ company_id: company, first_name: 'Once' }));
-    line.loseNext('lose-answer', 'Once');
+    troubled.line.loseNext('lose-answer', 'Once');
     expect((await send(requests)).map(outcome)).toEqual(Array.from({ length: 8 }, () => 'unavailable'));
     expect(await countRows(service, 'contact')).toBe(8);
   });
@@ -123,8 +130,10 @@ describe('inserts', () => {
     await troubled.direct.query(`ALTER TABLE contact ADD CONSTRAINT refused_ck CHECK (title <> 'refused')`);
     const titles = ['a', 'Twice', 'c', 'd', 'refused', 'f', 'g', 'h'];
     // Sent with all of them it is refused, and sent again with half of them it loses its answer.
+    const { line } = troubled;
     line.beforeNext('Twice', () => Promise.resolve(line.loseNext('lose-answer', 'Twice')));
-    const answers = await send(titles.map((title) => create({ company_id: company, title })));
+    const requests = titles.map((title) => create({ company_id: company, title }));
+    const answers = await send(requests);
     await troubled.direct.query('ALTER TABLE contact DROP CONSTRAINT refused_ck');
     const lost = Array.from({ length: 4 }, () => 'unavailable');
     expect(answers.map(outcome)).toEqual([...lost, 'internal_error', 201, 201, 201]);
@@ -133,7 +142,7 @@ describe('inserts', () => {
   });
 
   test('that never arrive are all a 503', async () => {
-    line.loseNext('lose', 'Never');
+    troubled.line.loseNext('lose', 'Never');
     const answers = await send(people(8, { first_name: 'Never' }));
     expect(answers.map(outcome)).toEqual(Array.from({ length: 8 }, () => 'unavailable'));
     expect(await countRows(service, 'contact')).toBe(0);
