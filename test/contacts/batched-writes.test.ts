@@ -27,6 +27,8 @@ const patch = (id: string, body: object): PipelinedRequest => ({
   path: `/api/contacts/${id}`,
   body,
 });
+/** So many are in one turn whatever the machine has to do: the service lets four run at once at the least. */
+const FEW = 4;
 const people = (count: number, fields: object = {}): PipelinedRequest[] =>
   Array.from({ length: count }, (_, index) => create({ email: `person${index}@acme.com`, ...fields }));
 const send = (requests: PipelinedRequest[]): Promise<PipelinedAnswer[]> => pipeline(service, requests);
@@ -96,12 +98,12 @@ describe('inserts', () => {
   });
 
   test('stop nobody by a company there is none of', async () => {
-    const requests = people(8, { company_id: await createCompany(service.api) });
-    requests[3] = create({ email: 'nowhere@acme.com', company_id: 'co_nowhere' });
+    const requests = people(FEW, { company_id: await createCompany(service.api) });
+    requests[2] = create({ email: 'nowhere@acme.com', company_id: 'co_nowhere' });
     const statements = await statementsDuring(() => send(requests));
     // All of them, but for the one, and the one: halving would take more.
     expect(writing(statements)).toHaveLength(2);
-    expect(await countRows(service, 'contact')).toBe(7);
+    expect(await countRows(service, 'contact')).toBe(FEW - 1);
   });
 
   test('do not wait for one that has to wait for another session', async () => {
@@ -119,32 +121,30 @@ describe('inserts', () => {
 
   test('whose connection is lost with the answer are all a 503, and written once', async () => {
     const company = await createCompany(service.api);
-    const requests = Array.from({ length: 8 }, () => create({ company_id: company, first_name: 'Once' }));
     troubled.line.loseNext('lose-answer', 'Once');
-    expect((await send(requests)).map(outcome)).toEqual(Array.from({ length: 8 }, () => 'unavailable'));
-    expect(await countRows(service, 'contact')).toBe(8);
+    const answers = await send(people(FEW, { email: null, company_id: company, first_name: 'Once' }));
+    expect(answers.map(outcome)).toEqual(Array.from({ length: FEW }, () => 'unavailable'));
+    expect(await countRows(service, 'contact')).toBe(FEW);
   });
 
   test('are done at most once, those as well that are sent again for one beside them', async () => {
     const company = await createCompany(service.api);
     await troubled.direct.query(`ALTER TABLE contact ADD CONSTRAINT refused_ck CHECK (title <> 'refused')`);
-    const titles = ['a', 'Twice', 'c', 'd', 'refused', 'f', 'g', 'h'];
+    const titles = ['a', 'Twice', 'refused', 'd'];
     // Sent with all of them it is refused, and sent again with half of them it loses its answer.
     const { line } = troubled;
     line.beforeNext('Twice', () => Promise.resolve(line.loseNext('lose-answer', 'Twice')));
-    const requests = titles.map((title) => create({ company_id: company, title }));
-    const answers = await send(requests);
+    const answers = await send(titles.map((title) => create({ company_id: company, title })));
     await troubled.direct.query('ALTER TABLE contact DROP CONSTRAINT refused_ck');
-    const lost = Array.from({ length: 4 }, () => 'unavailable');
-    expect(answers.map(outcome)).toEqual([...lost, 'internal_error', 201, 201, 201]);
-    const { rows } = await troubled.direct.query<{ title: string }>('SELECT title FROM contact ORDER BY 1');
-    expect(rows.map(({ title }) => title)).toEqual(['Twice', 'a', 'c', 'd', 'f', 'g', 'h'].toSorted());
+    expect(answers.map(outcome)).toEqual(['unavailable', 'unavailable', 'internal_error', 201]);
+    const { rows } = await troubled.direct.query('SELECT title FROM contact ORDER BY lower(title)');
+    expect(rows).toEqual([{ title: 'a' }, { title: 'd' }, { title: 'Twice' }]);
   });
 
   test('that never arrive are all a 503', async () => {
     troubled.line.loseNext('lose', 'Never');
-    const answers = await send(people(8, { first_name: 'Never' }));
-    expect(answers.map(outcome)).toEqual(Array.from({ length: 8 }, () => 'unavailable'));
+    const answers = await send(people(FEW, { first_name: 'Never' }));
+    expect(answers.map(outcome)).toEqual(Array.from({ length: FEW }, () => 'unavailable'));
     expect(await countRows(service, 'contact')).toBe(0);
   });
 });

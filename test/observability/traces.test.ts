@@ -35,7 +35,7 @@ describe('with a collector', () => {
     const body = { email: 'trace@acme.test', company_id, portal_access: 1 };
     await api.post('/api/contacts', body, { headers: { 'x-request-id': 'request-write' } });
     await service.sql(`ALTER TABLE contact ADD CONSTRAINT contact_title_ck CHECK (title <> 'refused')`);
-    const sent = ['a', 'b', 'refused', 'd', 'e'].map((title, index) => ({
+    const sent = ['a', 'b', 'refused', 'd'].map((title, index) => ({
       method: 'POST' as const,
       path: '/api/contacts',
       body: { company_id, title },
@@ -108,9 +108,9 @@ describe('with a collector', () => {
 
   test('requests whose statement is the same each have it, and none that was for others', () => {
     // The third is at fault, and found in the second half by halving it.
-    const sent = [0, 1, 2, 3, 4].map((index) => statementsOf(one(`together-${index}`)).length);
-    expect(sent).toEqual([2, 2, 3, 3, 3]);
-    for (const index of [0, 1, 2, 3, 4])
+    const sent = [0, 1, 2, 3].map((index) => statementsOf(one(`together-${index}`)).length);
+    expect(sent).toEqual([2, 2, 3, 3]);
+    for (const index of [0, 1, 2, 3])
       for (const { name, traceId } of statementsOf(one(`together-${index}`)))
         expect({ name, traceId }).toEqual({ name: 'INSERT', traceId: one(`together-${index}`).traceId });
   });
