@@ -34,33 +34,28 @@ const STATEMENTS = {
 type Write = keyof typeof STATEMENTS;
 const WRITES = Object.keys(STATEMENTS) as Write[];
 
-/** The same as requests; of the inserted rows so many are patched in turn. */
+/** Of the rows that statements have inserted so many, if there are as many, are patched by requests, in turn. */
 const PATCHED = 2_000;
-const REQUESTS: Record<Write, Request[]> = {
-  insert: [
-    {
-      method: 'POST',
-      path: '/api/contacts',
-      body: JSON.stringify({
-        email: `${UNIQUE}@${INSERTED_DOMAIN}`,
-        first_name: 'Anna',
-        last_name: 'Smith',
-        contact_type: TYPE,
-        source: SOURCE,
-      }),
-    },
-  ],
-  patch: [
+
+/** The same as requests. */
+function requestsOf(write: Write, rows: number): Request[] {
+  if (write === 'insert') {
+    const email = `${UNIQUE}@${INSERTED_DOMAIN}`;
+    const contact = { email, first_name: 'Anna', last_name: 'Smith', contact_type: TYPE, source: SOURCE };
+    return [{ method: 'POST', path: '/api/contacts', body: JSON.stringify(contact) }];
+  }
+  const turns = [
     { contact_type: 'client', pipeline_stage: 'won' },
     { contact_type: TYPE, pipeline_stage: 'new' },
-  ].flatMap((changes) =>
-    Array.from({ length: PATCHED }, (_, index) => ({
+  ];
+  return turns.flatMap((changes) =>
+    Array.from({ length: Math.min(rows, PATCHED) }, (_, index) => ({
       method: 'PATCH' as const,
       path: `/api/contacts/ct_bench${index + 1}`,
       body: JSON.stringify(changes),
     })),
-  ),
-};
+  );
+}
 
 /** What the triggers keep meanwhile. */
 const KEPT = ['everything', 'counts', 'nothing'] as const;
@@ -101,7 +96,7 @@ export async function compareWrites(
           for (const write of WRITES) {
             const rate = await (way === 'statements'
               ? throughput(url, STATEMENTS[write], options.seconds)
-              : throughService(service, REQUESTS[write], options.seconds));
+              : throughService(service, requestsOf(write, await inserted(client)), options.seconds));
             rates.push({ write, way, kept, rate });
             const of = WAYS.length * WRITES.length * KEPT.length * options.rounds;
             progress.step(rates.length, of, `${write} by ${way}, ${kept} kept`);
@@ -148,6 +143,14 @@ function throughput(url: string, statement: string, seconds: number): Promise<nu
   return isInstalled('pgbench')
     ? pgbench(url, { scripts: [`${statement};\n`], clients: WRITERS, seconds })
     : byClients(url, statement, seconds);
+}
+
+/** Rows that statements have inserted: they are numbered from 1. */
+async function inserted(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    'SELECT last_value::integer AS count FROM bench.written',
+  );
+  return rows[0]?.count ?? 0;
 }
 
 async function throughService(server: Server, requests: Request[], seconds: number): Promise<number> {

@@ -37,7 +37,7 @@ export function givenRows(table: string): string {
       json_populate_recordset(NULL::${table}, $1) sent ORDER BY sent.id LIMIT ${TOGETHER}) given`;
 }
 
-/** @param patience how long each may wait for a lock, in ms; null as long as any statement. */
+/** @param patience how long each may wait for a lock, in ms; null for as long as the session lets it. */
 export function givenValues(rows: readonly object[], patience: number | null = null): unknown[] {
   return [JSON.stringify(rows), patience];
 }

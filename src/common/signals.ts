@@ -79,6 +79,11 @@ export const requestShed = new Signal<{ readonly reason: string }>('request-shed
 /** Where a read goes that may be done on a replica, there being one. */
 export const serverChosen = new Signal<{ readonly server: 'primary' | 'replica' }>('server-chosen');
 
+/** Something asked of the database in a request, to be sent later, with what others ask. */
+export const gathered = new Signal<object>('gathered');
+/** Around the sending of what was gathered. */
+export const sentTogether = new Signal<{ readonly items: readonly object[] }>('sent-together');
+
 /** Something that takes time, as its listeners see it. */
 export interface Operation {
   /** performance.now() */
@@ -95,10 +100,6 @@ export interface Statement extends Operation {
 
 /** As node:diagnostics_channel does it: `start`, and `asyncStart` as soon as there is an answer. */
 export const statements = tracingChannel<unknown, Statement>('contacts:statement');
-/** Something asked of the database in a request, to be sent later, with what others ask. */
-export const gathered = new Signal<object>('gathered');
-/** Around the sending of what was gathered. */
-export const sentTogether = new Signal<{ readonly items: readonly object[] }>('sent-together');
 /** Waiting for a connection of the pool. */
 export const poolWaits = tracingChannel<unknown, Operation>('contacts:pool-wait');
 

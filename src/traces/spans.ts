@@ -38,6 +38,7 @@ export function traceRequests(tracer: Tracer): () => void {
   /** The spans of the requests that something is done for. */
   const current = new AsyncLocalStorage<readonly Span[] | undefined>();
   const requests = new WeakMap<FastifyRequest, Span>();
+  /** Those of what they have asked for, until it is sent. */
   const waiting = new WeakMap<object, readonly Span[]>();
   const running = new WeakMap<Statement, readonly Span[]>();
 
