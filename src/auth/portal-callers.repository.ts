@@ -4,8 +4,6 @@ import { Reads } from '../common/reads.js';
 import type { PortalCaller, PortalRole } from './caller.js';
 
 interface PortalRow {
-  /** Of the session. */
-  id: string;
   contact_id: string;
   company_id: string | null;
   portal_role: PortalRole;
@@ -17,12 +15,12 @@ export class PortalCallersRepository {
 
   /** The contact as a caller, or null when its session has ended or it has no portal access. */
   async find(contactId: string, sessionId: string): Promise<PortalCaller | null> {
-    const row = await this.reads.byId<PortalRow>(
-      `SELECT s.id, s.contact_id, c.company_id, c.portal_role
+    const [row] = await this.reads.query<PortalRow[]>(
+      `SELECT s.contact_id, c.company_id, c.portal_role
        FROM portal_session s JOIN contact c ON c.id = s.contact_id
-       WHERE s.id = ANY ($1) AND s.ended_at IS NULL AND s.idle_until > now() AND s.expires_at > now()
+       WHERE s.id = $1 AND s.ended_at IS NULL AND s.idle_until > now() AND s.expires_at > now()
          AND c.portal_access = 1`,
-      sessionId,
+      [sessionId],
     );
     if (row?.contact_id !== contactId) return null;
     return { kind: 'portal', contactId, sessionId, companyId: row.company_id, role: row.portal_role };

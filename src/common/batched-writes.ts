@@ -1,9 +1,8 @@
 // Single writes that come in the same moment go to the database together: a statement, its triggers and its commit cost
 // little more for sixteen rows than for one.
 import { Injectable } from '@nestjs/common';
-import { Gathering, TOGETHER } from './gathering.js';
+import { Gathering, type HasId, TOGETHER } from './gathering.js';
 import { PreparedPool } from './prepared-pool.js';
-import type { HasId } from './sql.js';
 
 /** How long a row may wait for a lock while others wait for it, in ms: it then goes on by itself. */
 const PATIENCE = 20;
@@ -11,8 +10,8 @@ const PATIENCE = 20;
 /** Whatever is wrong with a row, or in its way, is told to whom it belongs; the others are written. */
 @Injectable()
 export class BatchedWrites {
-  private readonly gathering = new Gathering<HasId>(
-    ({ sql }, rows) => this.db.query(sql, givenValues(rows, rows.length > 1 ? PATIENCE : null)),
+  private readonly gathering = new Gathering<string, HasId, HasId>(
+    (sql, rows) => this.db.query(sql, givenValues(rows, rows.length > 1 ? PATIENCE : null)),
     { isShared: false },
   );
 
@@ -23,7 +22,7 @@ export class BatchedWrites {
    * @param sql a single write of `givenRows`, no matter how many, that answers with the `id` of each it has written.
    */
   write<Answer extends HasId>(sql: string, row: HasId): Promise<Answer | null> {
-    return this.gathering.add({ sql, others: [] }, row) as Promise<Answer | null>;
+    return this.gathering.add(sql, row) as Promise<Answer | null>;
   }
 }
 

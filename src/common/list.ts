@@ -11,10 +11,16 @@ export interface ListRequest {
   readonly id: string;
   readonly where: readonly string[];
   readonly order: Order;
-  /** Where the rows lie, such as `c.ctid`, for `items` to find them by `page.at`. */
-  readonly at?: string;
-  /** Joins that lead from `page.id` or `page.at` to what `item` speaks of: made for the rows of the page alone. */
+  /**
+   * Joins that lead from `page.id` to what `item` speaks of: made for the rows of the page alone. Or from `rows` themselves,
+   * if the list is `readInPlace`.
+   */
   readonly items: string;
+  /**
+   * The items are made of the rows as they are found: where an index finds them in their order, and none is skipped, which
+   * an index alone does faster.
+   */
+  readonly readInPlace?: boolean;
   /** Expression of one item, a JSON object. */
   readonly item: string;
   readonly page: number;
@@ -81,15 +87,18 @@ export async function listPage<Also = unknown>(
 }
 
 function listStatement(request: ListRequest, params: Params): string {
-  const { rows, id, at, where, order, items, item, page, limit, cursor, inOnePass, total, start, also } =
+  const { rows, id, where, order, items, readInPlace, page, limit, cursor, inOnePass, total, start, also } =
     request;
   const keys = sortKeys(order, id);
   const names = keys.map((_key, index) => `key${index}`);
   const inOrder = names.map((name) => `${name} ${order.descending ? 'DESC' : 'ASC'}`).join(', ');
   const after = (columns: string[]): string[] =>
     cursor ? [keysetCondition(order, columns, cursor, params)] : [];
-  const found = at ? `${id} AS id, ${at} AS at` : `${id} AS id`;
-  const keyed = `SELECT ${found}, ${keys.map((key, index) => `${key} AS ${names[index]}`).join(', ')} FROM ${rows}`;
+  const item = `${request.item}::text AS item`;
+  const found = [`${id} AS id`, ...keys.map((key, index) => `${key} AS ${names[index]}`)];
+  const keyed = readInPlace
+    ? `SELECT ${[...found, item].join(', ')} FROM ${rows} ${items}`
+    : `SELECT ${found.join(', ')} FROM ${rows}`;
   const hits = `hits AS MATERIALIZED (${keyed} ${matching(where)}),`;
   const paged = inOnePass
     ? `SELECT * FROM hits ${matching(after(names))}`
@@ -105,7 +114,7 @@ function listStatement(request: ListRequest, params: Params): string {
   // One row more than asked for tells whether there is a next page. The limit is no parameter, for the planner has
   // to know that a page is small, and neither is no offset: it takes one that it does not know for a deep one. What
   // an item needs beyond order and filter is read for the page's rows alone. The items come as one text: rows would
-  // each cost the driver more than their JSON costs PostgreSQL.
+  // each cost the driver more than their JSON costs PostgreSQL. From 16 on, that has not to sort what comes in its order.
   return `
     WITH ${start ? `start AS MATERIALIZED (SELECT * FROM ${start.from}),` : ''}
     ${inOnePass ? hits : ''}
@@ -113,11 +122,11 @@ function listStatement(request: ListRequest, params: Params): string {
       ${paged}
       ORDER BY ${inOrder} LIMIT ${limit + 1} OFFSET ${skip}
     ), listed AS (
-      SELECT ${names.join(', ')}, row_number() OVER (ORDER BY ${inOrder}) AS place, ${item}::text AS item
-      FROM page ${items}
+      SELECT ${names.join(', ')}, row_number() OVER (ORDER BY ${inOrder}) AS place, ${readInPlace ? 'item' : item}
+      FROM page ${readInPlace ? '' : items}
     )
     SELECT * FROM (
-      SELECT string_agg(item, ',' ORDER BY place) FILTER (WHERE place <= ${limit}) AS items,
+      SELECT string_agg(item, ',' ORDER BY ${inOrder}) FILTER (WHERE place <= ${limit}) AS items,
         LEAST(count(*), ${limit})::int AS shown, count(*) > ${limit} AS has_more, ${last} AS last
       FROM listed
     ) AS listing

@@ -3,27 +3,44 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
 import { type Env, isPooled } from '../config/env.js';
+import { type OfOneAsked, askedValues, forEachAsked, typeOf } from './asked-together.js';
 import { closing } from './closing.js';
 import { ApiError } from './errors.js';
-import { Gathering } from './gathering.js';
+import { Gathering, type HasId } from './gathering.js';
 import { poolOf } from './impatient-pool.js';
 import { Lane, failedWithItsLane } from './lane.js';
-import type { HasId, ShortReads } from './sql.js';
+import type { Queryable } from './sql.js';
 
 const LANES = 2;
 /** Statements prepared at most: whoever chooses the fields of a list chooses its text, and each costs memory. */
 const PREPARED = 250;
+
+/** A statement for several sets of values. */
+interface Prepared {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Who asks for the same shares an answer. */
+interface Asked extends HasId {
+  readonly values: readonly unknown[];
+}
+
+/** The rows for one who asked. */
+interface Answer extends HasId {
+  readonly rows: unknown[];
+}
 
 /**
  * For statements that take a moment: whatever is sent down a lane waits for what is ahead of it. Transactions, writes
  * and long statements belong to the pool, which also answers while there is no lane.
  */
 @Injectable()
-export class Reads implements ShortReads, OnApplicationShutdown {
+export class Reads implements Queryable, OnApplicationShutdown {
   private readonly lanes: readonly Lane[];
-  private readonly names = new Map<string, string>();
-  private readonly gathering = new Gathering<HasId>(
-    ({ sql, others }, rows) => this.query(sql, [rows.map(({ id }) => id), ...others]),
+  private readonly statements = new Map<string, Prepared>();
+  private readonly gathering = new Gathering<Prepared, Asked, Answer>(
+    (statement, asked) => this.answer(statement, asked),
     { isShared: true },
   );
   private prepared = 0;
@@ -50,21 +67,29 @@ export class Reads implements ShortReads, OnApplicationShutdown {
     );
   }
 
-  /** The rows of a statement that changes nothing, prepared by its text. */
-  query<Rows = unknown[]>(sql: string, values: unknown[] = []): Promise<Rows> {
-    return this.run(sql, values);
+  /**
+   * The rows of a statement that changes nothing. What is asked by the same text in the same moment goes as one: several rows
+   * of one answer come in no order.
+   */
+  async query<Rows = unknown[]>(sql: string, values: readonly unknown[] = []): Promise<Rows> {
+    const asked = { id: JSON.stringify(values), values };
+    const answer = await this.gathering.add(this.statementFor(sql, values), asked);
+    return (answer?.rows ?? []) as Rows;
   }
 
-  byId<Row extends HasId>(sql: string, id: string, others: readonly unknown[] = []): Promise<Row | null> {
-    return this.gathering.add({ sql, others }, { id }) as Promise<Row | null>;
+  private async answer(statement: Prepared, asked: readonly Asked[]): Promise<Answer[]> {
+    const answers = asked.map(({ id }): Answer => ({ id, rows: [] }));
+    const rows = await this.run(statement, [askedValues(asked.map(({ values }) => values))]);
+    for (const { asked_no: no, ...row } of rows) answers[no]?.rows.push(row);
+    return answers;
   }
 
-  private async run<Rows>(text: string, values: unknown[]): Promise<Rows> {
+  private async run(statement: Prepared, values: unknown[]): Promise<OfOneAsked[]> {
     const lane = this.freestLane();
-    if (!lane) return this.pool.query<Rows>(text, values);
+    if (!lane) return this.pool.query(statement.text, values);
     const asked = performance.now();
     try {
-      return (await lane.query({ name: this.nameOf(text), text, values })) as Rows;
+      return (await lane.query({ ...statement, values })) as OfOneAsked[];
     } catch (error) {
       if (!failedWithItsLane(error)) throw error;
       // What befell one connection befell the other: it would cost a request to find out.
@@ -72,7 +97,7 @@ export class Reads implements ShortReads, OnApplicationShutdown {
       // Asked again at once, but not after a long wait: a silent database would be waited for twice.
       const isLate = performance.now() - asked > this.env.DATABASE_TIMEOUT_MS / 2;
       if (isLate) throw Object.assign(new ApiError('unavailable'), { cause: error });
-      return this.pool.query<Rows>(text, values);
+      return this.pool.query(statement.text, values);
     }
   }
 
@@ -90,16 +115,18 @@ export class Reads implements ShortReads, OnApplicationShutdown {
     return freest;
   }
 
-  private nameOf(sql: string): string {
-    const known = this.names.get(sql);
+  private statementFor(sql: string, values: readonly unknown[]): Prepared {
+    const types = values.map(typeOf);
+    const key = `${types.join()} ${sql}`;
+    const known = this.statements.get(key);
     if (known) return known;
-    if (this.names.size === PREPARED) {
+    if (this.statements.size === PREPARED) {
       // The server forgets them with the connection.
-      this.names.clear();
+      this.statements.clear();
       this.leave();
     }
-    const name = `read_${(this.prepared += 1)}`;
-    this.names.set(sql, name);
-    return name;
+    const statement = { name: `read_${(this.prepared += 1)}`, text: forEachAsked(sql, types) };
+    this.statements.set(key, statement);
+    return statement;
   }
 }

@@ -9,7 +9,7 @@ import { poolOf } from './impatient-pool.js';
 import { PreparedPool } from './prepared-pool.js';
 import { Reads } from './reads.js';
 import { serverChosen } from './signals.js';
-import type { Queryable, ShortReads } from './sql.js';
+import type { Queryable } from './sql.js';
 import { Standby } from './standby.js';
 import { NOWHERE, walPosition } from './wal-position.js';
 
@@ -19,7 +19,7 @@ export const REPLICA = Symbol('REPLICA');
 /** The ways to one server. */
 export interface Server {
   /** Short reads together. */
-  readonly reads: ShortReads;
+  readonly reads: Queryable;
   /** With a connection to itself meanwhile. */
   readonly prepared: Queryable;
   /** The same, planned for its values. */

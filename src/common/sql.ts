@@ -16,21 +16,6 @@ export interface Queryable {
   query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows>;
 }
 
-/** Told apart by this from all others that are asked for with it. */
-export interface HasId {
-  readonly id: string;
-}
-
-/** Runs short statements that change nothing. */
-export interface ShortReads extends Queryable {
-  /**
-   * The row of this id, or null; what is asked in the same moment is read together.
-   * @param sql answers the rows of the ids that are its $1 (text[]), each with its `id`.
-   * @param others its further parameters.
-   */
-  byId<Row extends HasId>(sql: string, id: string, others?: readonly unknown[]): Promise<Row | null>;
-}
-
 /** Does work as a whole or not at all: in a transaction, or within one in a part that may fail by itself. */
 export interface Transactional extends Queryable {
   transaction<T>(work: (db: Transactional) => Promise<T>): Promise<T>;

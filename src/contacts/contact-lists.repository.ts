@@ -74,7 +74,6 @@ export class ContactListsRepository {
       ...reading,
       where,
       order,
-      items: `${reading.items} LEFT JOIN company co ON co.id = c.company_id`,
       item: contactJson(chosenFields(query.fields, caller), this.products.names, params),
       page: query.page,
       limit: query.limit,

@@ -91,15 +91,16 @@ export function readIn(
   way: ReadingWay,
   { shape, where, cursor }: Reading,
   params: Params,
-): Pick<ListRequest, 'rows' | 'id' | 'at' | 'items' | 'inOnePass' | 'total' | 'start'> {
+): Pick<ListRequest, 'rows' | 'id' | 'items' | 'readInPlace' | 'inOnePass' | 'total' | 'start'> {
   const { query } = shape;
   const total = totalIn(way, shape, where, params);
-  const items = 'JOIN contact c ON c.id = page.id';
+  const company = 'LEFT JOIN company co ON co.id = c.company_id';
+  const items = `JOIN contact c ON c.id = page.id ${company}`;
   if (query.search === undefined) {
-    const list = { rows: 'contact c', id: 'c.id', total, items };
-    return isFoundInPlace(shape)
-      ? { ...list, at: 'c.ctid', items: 'JOIN contact c ON c.ctid = page.at' }
-      : { ...list, start: pageStart(shape, params) };
+    const list = { rows: 'contact c', id: 'c.id', total };
+    return isReadInPlace(shape)
+      ? { ...list, items: company, readInPlace: true }
+      : { ...list, items, start: pageStart(shape, params) };
   }
   // Where nothing else of the contact is asked for, the planner leaves this join out. The contact is named first, and so
   // locked first, as a TRUNCATE does it.
@@ -123,12 +124,11 @@ export function readIn(
 }
 
 /**
- * Whether the page's rows are found where they lie, not by their ids once more, which is a third of the work. Not where
- * rows are skipped: an index alone steps over them faster, and does not know where they lie. Nor where the planner could
- * take another index for it.
+ * Not where rows are skipped. Nor where the planner could take another index for it, or would have to sort: it would sort
+ * whole items.
  */
-function isFoundInPlace({ query, isWithinFew, isUnfiltered }: ListShape): boolean {
-  return query.page === 1 && (isWithinFew || isUnfiltered);
+function isReadInPlace({ query, isWithinFew, isUnfiltered, isInOrder }: ListShape): boolean {
+  return query.page === 1 && (isWithinFew ? isInOrder : isUnfiltered);
 }
 
 interface Reading {
@@ -150,7 +150,7 @@ function totalIn(
   return {
     select: `SELECT ${params.add(total.total)}::bigint + (
         SELECT COALESCE(sum(c.sign), 0) FROM contact_changes_since(${asOf}) c WHERE ${where.join(' AND ')})
-      FROM contact_fold WHERE no = ${params.add(total.fold)}
+      FROM contact_fold WHERE no = ${params.add(total.fold)}::bigint
         AND pg_snapshot_xmax(${asOf}) <= pg_snapshot_xmax(pg_current_snapshot())
         AND NOT EXISTS (SELECT FROM pg_snapshot_xip(pg_current_snapshot()) AS running
           WHERE pg_visible_in_snapshot(running, ${asOf}))`,

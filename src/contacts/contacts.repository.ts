@@ -30,7 +30,7 @@ const WITH_COMPANY = `${givenRows('contact')}
 type InsertedContact = CreatedContact & PortalAccess;
 
 /** What is read of a contact; its detail is text. */
-type ContactRow = PortalAccess & { id: string; text: string };
+type ContactRow = PortalAccess & { text: string };
 
 /** A contact as its caller sees it, and the access it has. */
 interface FoundContact extends PortalAccess {
@@ -53,8 +53,7 @@ export class ContactsRepository {
 
   /** The contact with the fields the caller sees, or null, to be shown and not to be decided by. */
   show(caller: Caller, id: string): Promise<FoundContact | null> {
-    const { statement, others } = this.byIds(caller);
-    return this.servers.read(caller, async ({ reads }) => asFound(await reads.byId(statement, id, others)));
+    return this.servers.read(caller, ({ reads }) => this.findById(caller, id, { db: reads }));
   }
 
   /** The contact with the fields the caller sees, or null; `lock` keeps it unchanged until the transaction ends. */
@@ -63,29 +62,24 @@ export class ContactsRepository {
     id: string,
     { db = this.reads, lock = false }: { db?: Queryable; lock?: boolean } = {},
   ): Promise<FoundContact | null> {
-    const { statement, others } = this.byIds(caller);
-    const text = lock ? `${statement} FOR UPDATE OF c` : statement;
-    return asFound((await db.query<ContactRow[]>(text, [[id], ...others]))[0] ?? null);
-  }
-
-  /** Reads the contacts of these ids, its $1, that the caller sees. */
-  private byIds(caller: Caller): { statement: string; others: unknown[] } {
-    const { names } = this.products;
-    // The ids come first, which are no matter here.
-    const params = new Params([[], names]);
+    const params = new Params([this.products.names]);
     // IS TRUE keeps the planner from an index of companies, which would lead through all of one.
     const seen = rowsVisibleTo(caller, params).map((condition) => `(${condition}) IS TRUE`);
-    const where = ['c.id = ANY ($1)', ...seen].join(' AND ');
-    const statement = `SELECT c.id, ${this.detailFor(caller)}::text AS text, c.portal_access, c.portal_role, c.email, c.company_id
+    const where = [`c.id = ${params.add(id)}`, ...seen].join(' AND ');
+    const statement = `SELECT ${this.detailFor(caller)}::text AS text, c.portal_access, c.portal_role, c.email, c.company_id
        FROM ${CONTACT_AND_COMPANY} WHERE ${where}`;
-    return { statement, others: params.values.slice(1) };
+    const [row] = await db.query<ContactRow[]>(
+      lock ? `${statement} FOR UPDATE OF c` : statement,
+      params.values,
+    );
+    return row ? { ...row, detail: new JsonText(row.text) } : null;
   }
 
-  /** The SQL of a whole contact, put together once for each kind of caller; the product names are its $2. */
+  /** The SQL of a whole contact, put together once for each kind of caller; the product names are its $1. */
   private detailFor(caller: Caller): string {
     const known = this.details.get(caller.kind);
     if (known) return known;
-    const detail = contactJson(visibleFields(caller), this.products.names, new Params([[]]));
+    const detail = contactJson(visibleFields(caller), this.products.names, new Params());
     this.details.set(caller.kind, detail);
     return detail;
   }
@@ -160,8 +154,4 @@ export class ContactsRepository {
   transaction<T>(work: (db: Queryable) => Promise<T>, db?: Transactional): Promise<T> {
     return transaction(this.db, work, db);
   }
-}
-
-function asFound(row: ContactRow | null): FoundContact | null {
-  return row && { ...row, detail: new JsonText(row.text) };
 }

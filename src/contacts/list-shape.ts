@@ -14,6 +14,8 @@ export interface ListShape {
   /** The log of changes has all that its filters look at. */
   readonly isLogged: boolean;
   readonly isNewestFirst: boolean;
+  /** An index that finds its rows has them in its order, all but always. */
+  readonly isInOrder: boolean;
   /** So far from the front that the counts per month, day and hour find the page faster than stepping over rows. */
   readonly isDeep: boolean;
   /** Those counts are of this list, in its order. */
@@ -46,6 +48,7 @@ export function shapeOf(caller: Caller, query: ContactQuery): ListShape {
     isWithinFew,
     isLogged: isLogged(filters),
     isNewestFirst,
+    isInOrder,
     isDeep,
     startsByCounts: cursor === undefined && isDeep && isNewestFirst && slice !== null,
     isPlannedOnce: isInOrder && query.tag === undefined && (!asksForPortal || isWithinFew),

@@ -43,6 +43,7 @@ interface PlanNode {
   readonly 'Parent Relationship'?: string;
   readonly 'Relation Name'?: string;
   readonly 'Index Name'?: string;
+  readonly 'Function Name'?: string;
   /** Per loop, as all of these. */
   readonly 'Actual Rows': number;
   readonly 'Rows Removed by Filter'?: number;
@@ -91,9 +92,11 @@ export class Run {
     readonly scanned: readonly string[],
   ) {}
 
-  /** What finds the rows of a page: below the outermost LIMIT. */
+  /** What finds the rows of a page: below the outermost LIMIT, but for that of the sets of values. */
   get page(): Part {
-    return new Part(this.pageNodes);
+    const shown = this.pageNodes.filter((node) => node['Parent Relationship'] === 'SubPlan').flatMap(below);
+    const found = this.pageNodes.filter((node) => !shown.includes(node) && !isCompanyByKey(node));
+    return new Part(found);
   }
 
   /** What is read once for the whole list: for its total, or to collect the matches of which the page is a part. */
@@ -111,9 +114,17 @@ export class Run {
   }
 
   private get pageNodes(): PlanNode[] {
-    const limit = below(this.root).find((node) => node['Node Type'] === 'Limit');
+    const limit = below(this.root).find((node) => node['Node Type'] === 'Limit' && !readsWhoAsks(node));
     return limit ? below(limit) : [];
   }
+}
+
+/** As its name is looked up, to be shown. */
+const isCompanyByKey = (node: PlanNode): boolean => node['Index Name'] === 'company_pk';
+
+/** Whether it limits how many sets of values the statement is for, one here. */
+function readsWhoAsks({ Plans = [] }: PlanNode): boolean {
+  return Plans.some((node) => node['Function Name'] === 'json_to_recordset');
 }
 
 function below(node: PlanNode): PlanNode[] {
