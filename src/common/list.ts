@@ -104,7 +104,7 @@ function listStatement(request: ListRequest, params: Params): string {
     ? `SELECT * FROM hits ${matching(after(names))}`
     : `${keyed} ${matching([...where, ...after(keys), ...(start ? [start.where] : [])])}`;
   const isFirst = page === 1 || cursor !== undefined;
-  const skip = start?.skip ?? (isFirst ? '0' : params.add((page - 1) * limit));
+  const skip = start?.skip ?? (isFirst ? '0' : `${params.add((page - 1) * limit)}::bigint`);
   const last =
     cursor === undefined
       ? 'NULL'
@@ -113,8 +113,9 @@ function listStatement(request: ListRequest, params: Params): string {
   const counted = `SELECT ${totalOf(total, inOnePass ? 'FROM hits' : `FROM ${rows} ${matching(where)}`)} AS total`;
   // One row more than asked for tells whether there is a next page. The limit is no parameter, for the planner has
   // to know that a page is small, and neither is no offset: it takes one that it does not know for a deep one. What
-  // an item needs beyond order and filter is read for the page's rows alone. The items come as one text: rows would
-  // each cost the driver more than their JSON costs PostgreSQL. From 16 on, that has not to sort what comes in its order.
+  // an item needs beyond order and filter is read for the page's rows alone, or with them. The items come as one text: rows
+  // would each cost the driver more than their JSON costs PostgreSQL. It is put together in the order of the keys, not of the
+  // places, for PostgreSQL 16 sees that they come in it.
   return `
     WITH ${start ? `start AS MATERIALIZED (SELECT * FROM ${start.from}),` : ''}
     ${inOnePass ? hits : ''}

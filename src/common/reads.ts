@@ -3,7 +3,7 @@ import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ENV } from '../config/config.module.js';
 import { type Env, isPooled } from '../config/env.js';
-import { type OfOneAsked, askedValues, forEachAsked, typeOf } from './asked-together.js';
+import { type OfOneAsked, askedValues, forEachAsked } from './asked-together.js';
 import { closing } from './closing.js';
 import { ApiError } from './errors.js';
 import { Gathering, type HasId } from './gathering.js';
@@ -70,10 +70,11 @@ export class Reads implements Queryable, OnApplicationShutdown {
   /**
    * The rows of a statement that changes nothing. What is asked by the same text in the same moment goes as one: several rows
    * of one answer come in no order.
+   * @param values texts, but for those that the statement casts.
    */
   async query<Rows = unknown[]>(sql: string, values: readonly unknown[] = []): Promise<Rows> {
     const asked = { id: JSON.stringify(values), values };
-    const answer = await this.gathering.add(this.statementFor(sql, values), asked);
+    const answer = await this.gathering.add(this.statementFor(sql), asked);
     return (answer?.rows ?? []) as Rows;
   }
 
@@ -115,18 +116,16 @@ export class Reads implements Queryable, OnApplicationShutdown {
     return freest;
   }
 
-  private statementFor(sql: string, values: readonly unknown[]): Prepared {
-    const types = values.map(typeOf);
-    const key = `${types.join()} ${sql}`;
-    const known = this.statements.get(key);
+  private statementFor(sql: string): Prepared {
+    const known = this.statements.get(sql);
     if (known) return known;
     if (this.statements.size === PREPARED) {
       // The server forgets them with the connection.
       this.statements.clear();
       this.leave();
     }
-    const statement = { name: `read_${(this.prepared += 1)}`, text: forEachAsked(sql, types) };
-    this.statements.set(key, statement);
+    const statement = { name: `read_${(this.prepared += 1)}`, text: forEachAsked(sql) };
+    this.statements.set(sql, statement);
     return statement;
   }
 }

@@ -99,8 +99,10 @@ export class ContactListsRepository {
   }
 }
 
-/** Short reads together, searches prepared, and whatever else is planned for its values. */
+/** Short reads together; searches, and what is within few, prepared; and whatever else is planned for its values. */
 function connectionFor(shape: ListShape, way: ReadingWay, server: Server): Queryable {
   if (isShort(shape, way)) return server.reads;
-  return shape.query.search === undefined ? server.planned : server.prepared;
+  const { query, isWithinFew, isPlannedOnce } = shape;
+  const isPrepared = query.search !== undefined || (isWithinFew && isPlannedOnce);
+  return isPrepared ? server.prepared : server.planned;
 }

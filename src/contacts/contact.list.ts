@@ -79,9 +79,12 @@ export function isWhole({ hasMore, shown, total }: ListAnswer, { query }: ListSh
   return hasMore || (!cursor && total !== null && (page - 1) * limit + shown >= total);
 }
 
-/** Whether the statement takes a moment at most, so that others may wait behind it. */
+/**
+ * Whether the statement takes a moment at most, so that others may wait for it. Counting a company by its index takes 0.15 ms
+ * per thousand contacts, and from a thousand on is remembered; looking at each of them would take longer, and each time.
+ */
 export function isShort(shape: ListShape, { total }: ReadingWay): boolean {
-  const isCheap = total === 'of-slice' || typeof total === 'object' || shape.isWithinFew;
+  const isCheap = total === 'of-slice' || typeof total === 'object' || shape.isWholeCompany;
   const isNear = !shape.isDeep || shape.startsByCounts;
   return isCheap && isNear && shape.query.search === undefined && shape.isPlannedOnce;
 }
@@ -124,11 +127,12 @@ export function readIn(
 }
 
 /**
- * Not where rows are skipped. Nor where the planner could take another index for it, or would have to sort: it would sort
- * whole items.
+ * Only where an index has the rows in their order, whatever the planner thinks of their number: it would sort whole items.
+ * And where none is skipped.
  */
-function isReadInPlace({ query, isWithinFew, isUnfiltered, isInOrder }: ListShape): boolean {
-  return query.page === 1 && (isWithinFew ? isInOrder : isUnfiltered);
+function isReadInPlace({ query, isWholeCompany, isUnfiltered }: ListShape): boolean {
+  const isInOrder = isWholeCompany ? query.sort?.endsWith('created_at') !== false : isUnfiltered;
+  return query.page === 1 && isInOrder;
 }
 
 interface Reading {
@@ -160,7 +164,7 @@ function totalIn(
 function pageStart({ query, slice, startsByCounts }: ListShape, params: Params): PageStart | undefined {
   if (!startsByCounts) return undefined;
   return {
-    from: `contact_page_start(${params.add(slice)}::text[], ${params.add((query.page - 1) * query.limit)})`,
+    from: `contact_page_start(${params.add(slice)}::text[], ${params.add((query.page - 1) * query.limit)}::bigint)`,
     where: 'c.created_at < (SELECT before FROM start)',
     skip: '(SELECT rest FROM start)',
   };

@@ -40,7 +40,7 @@ interface FoundContact extends PortalAccess {
 
 @Injectable()
 export class ContactsRepository {
-  private readonly details = new Map<Caller['kind'], string>();
+  private readonly statements = new Map<string, string>();
 
   constructor(
     private readonly db: DataSource,
@@ -66,8 +66,7 @@ export class ContactsRepository {
     // IS TRUE keeps the planner from an index of companies, which would lead through all of one.
     const seen = rowsVisibleTo(caller, params).map((condition) => `(${condition}) IS TRUE`);
     const where = [`c.id = ${params.add(id)}`, ...seen].join(' AND ');
-    const statement = `SELECT ${this.detailFor(caller)}::text AS text, c.portal_access, c.portal_role, c.email, c.company_id
-       FROM ${CONTACT_AND_COMPANY} WHERE ${where}`;
+    const statement = this.readingWhere(where, caller);
     const [row] = await db.query<ContactRow[]>(
       lock ? `${statement} FOR UPDATE OF c` : statement,
       params.values,
@@ -75,13 +74,16 @@ export class ContactsRepository {
     return row ? { ...row, detail: new JsonText(row.text) } : null;
   }
 
-  /** The SQL of a whole contact, put together once for each kind of caller; the product names are its $1. */
-  private detailFor(caller: Caller): string {
-    const known = this.details.get(caller.kind);
+  /** Reads a whole contact. Put together once for each kind of caller and condition; the product names are its $1. */
+  private readingWhere(condition: string, caller: Caller): string {
+    const key = `${caller.kind} ${condition}`;
+    const known = this.statements.get(key);
     if (known) return known;
     const detail = contactJson(visibleFields(caller), this.products.names, new Params());
-    this.details.set(caller.kind, detail);
-    return detail;
+    const statement = `SELECT ${detail}::text AS text, c.portal_access, c.portal_role, c.email, c.company_id
+       FROM ${CONTACT_AND_COMPANY} WHERE ${condition}`;
+    this.statements.set(key, statement);
+    return statement;
   }
 
   /** The id of the contact with this canonical e-mail among those the caller sees, or null. */

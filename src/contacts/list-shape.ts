@@ -11,11 +11,11 @@ export interface ListShape {
   readonly isUnfiltered: boolean;
   /** One company's contacts, mostly, which an index finds. */
   readonly isWithinFew: boolean;
+  /** All contacts of one company, or all that a portal user sees: an index has them in the order of their creation. */
+  readonly isWholeCompany: boolean;
   /** The log of changes has all that its filters look at. */
   readonly isLogged: boolean;
   readonly isNewestFirst: boolean;
-  /** An index that finds its rows has them in its order, all but always. */
-  readonly isInOrder: boolean;
   /** So far from the front that the counts per month, day and hour find the page faster than stepping over rows. */
   readonly isDeep: boolean;
   /** Those counts are of this list, in its order. */
@@ -34,6 +34,7 @@ export function shapeOf(caller: Caller, query: ContactQuery): ListShape {
   const isCounted = isOfKey && filters.every((name) => name === 'type' || name === 'source');
   const slice = isCounted ? [query.type ?? null, query.source ?? null] : null;
   const isWithinFew = !isOfKey || isSelective(filters);
+  const isWholeCompany = filters.every((name) => name === 'company_id') && !(isOfKey && isUnfiltered);
   const isNewestFirst = sort === '-created_at';
   const isDeep = (page - 1) * limit >= DEEP;
   const isInOrder = sort.endsWith('created_at') || (isOfKey && isUnfiltered);
@@ -46,11 +47,11 @@ export function shapeOf(caller: Caller, query: ContactQuery): ListShape {
     slice,
     isUnfiltered,
     isWithinFew,
+    isWholeCompany,
     isLogged: isLogged(filters),
     isNewestFirst,
-    isInOrder,
     isDeep,
     startsByCounts: cursor === undefined && isDeep && isNewestFirst && slice !== null,
-    isPlannedOnce: isInOrder && query.tag === undefined && (!asksForPortal || isWithinFew),
+    isPlannedOnce: isInOrder && query.tag === undefined && !asksForPortal,
   };
 }

@@ -59,7 +59,7 @@ function watchReads(registry: Registry, servers: Servers): void {
   registry.registerMetric(
     new Gauge({
       name: 'contacts_database_lane_waiting',
-      help: 'Short reads without an answer, by the connection they share.',
+      help: 'Statements of short reads without an answer, by the connection they share.',
       labelNames: ['server', 'lane'],
       registers: [],
       collect() {

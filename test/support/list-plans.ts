@@ -80,6 +80,7 @@ export class ListPlans {
       const most = reads.page === 'matches' ? matches : (reads.page ?? PAGE);
       expect(run.page.reads).toBeLessThanOrEqual(most);
       expect(run.whole.reads).toBeLessThanOrEqual(reads.total ?? matches);
+      expect(run.shown).toBeLessThanOrEqual(PAGE);
       // Functions read the log and the counts, and nothing else.
       const { contact = 0, contact_search = 0, company = 0, contact_count = 0 } = run.visits;
       expect(contact + contact_search + company).toBeLessThanOrEqual(run.all.reads + GLANCES);

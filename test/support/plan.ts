@@ -94,9 +94,18 @@ export class Run {
 
   /** What finds the rows of a page: below the outermost LIMIT, but for that of the sets of values. */
   get page(): Part {
-    const shown = this.pageNodes.filter((node) => node['Parent Relationship'] === 'SubPlan').flatMap(below);
-    const found = this.pageNodes.filter((node) => !shown.includes(node) && !isCompanyByKey(node));
-    return new Part(found);
+    const shown = this.pageNodes.filter(isShown).flatMap(below);
+    return new Part(this.pageNodes.filter((node) => !shown.includes(node)));
+  }
+
+  /** How often at most anything is looked up, or put together, to be shown with the page. */
+  get shown(): number {
+    return Math.max(
+      0,
+      ...below(this.root)
+        .filter(isShown)
+        .map((node) => node['Actual Loops']),
+    );
   }
 
   /** What is read once for the whole list: for its total, or to collect the matches of which the page is a part. */
@@ -119,8 +128,9 @@ export class Run {
   }
 }
 
-/** As its name is looked up, to be shown. */
-const isCompanyByKey = (node: PlanNode): boolean => node['Index Name'] === 'company_pk';
+/** A company's name, or what is made of a contact. */
+const isShown = (node: PlanNode): boolean =>
+  node['Index Name'] === 'company_pk' || node['Parent Relationship'] === 'SubPlan';
 
 /** Whether it limits how many sets of values the statement is for, one here. */
 function readsWhoAsks({ Plans = [] }: PlanNode): boolean {

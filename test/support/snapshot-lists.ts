@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { DataSource } from 'typeorm';
+import { askedValues, forEachAsked } from '../../src/common/asked-together.js';
 import type { JsonText } from '../../src/common/json-text.js';
 import type { PreparedPool } from '../../src/common/prepared-pool.js';
-import type { Reads } from '../../src/common/reads.js';
 import type { Servers } from '../../src/common/servers.js';
 import type { Queryable } from '../../src/common/sql.js';
 import { Products } from '../../src/config/products.js';
@@ -43,9 +43,10 @@ export class SnapshotLists {
     hasReplica = false,
   ) {
     // Prepared where the service prepares: a plan for any values has to give the same as one for these.
-    const prepared = this.route(nameOf) as Reads & PreparedPool;
-    const planned = this.route(() => undefined) as DataSource;
-    const read: Servers['read'] = (_reader, work) => work({ reads: prepared, prepared, planned });
+    const prepared = this.route((text, values) => ({ name: nameOf(text), text, values })) as PreparedPool;
+    const planned = this.route((text, values) => ({ text, values })) as DataSource;
+    const read: Servers['read'] = (_reader, work) =>
+      work({ reads: this.route(askedTwice), prepared, planned });
     const servers = { hasReplica, read } as Servers;
     const products = new Products([]);
     this.repository = new ContactListsRepository(servers, products, this.totals);
@@ -75,23 +76,26 @@ export class SnapshotLists {
     this.ways.set(way, (this.ways.get(way) ?? 0) + 1);
   }
 
-  private route(named: (text: string) => string | undefined): Queryable {
+  private route(sent: (text: string, values: unknown[]) => pg.QueryConfig): Queryable {
     return {
       query: async <Rows>(text: string, values: unknown[] = []): Promise<Rows> => {
         if (!this.client) throw new Error('Only lists are read here.');
-        const { rows } = await this.client.query<{ total: number | null }>({
-          name: named(text),
-          text,
-          values,
-        });
-        this.taken.push({ sql: text, values, total: rows[0]?.total ?? null });
-        return rows as Rows;
+        const { rows } = await this.client.query<{ total: number | null }>(sent(text, values));
+        const last = rows.slice(-1);
+        this.taken.push({ sql: text, values, total: last[0]?.total ?? null });
+        return last as Rows;
       },
     };
   }
 }
 
 const nameOf = (text: string): string => `list_${createHash('md5').update(text).digest('hex')}`;
+
+/** As short reads are sent. Of the two that ask, the second has to get what the first gets. */
+function askedTwice(sql: string, values: unknown[]): pg.QueryConfig {
+  const text = forEachAsked(sql);
+  return { name: nameOf(text), text, values: [askedValues([values, values])] };
+}
 
 /** What a statement shows of the way that contact.list.ts chose. */
 function wayOf({ sql, total, isLast }: Taken & { isLast: boolean }): string {
@@ -117,7 +121,7 @@ async function isLater(client: pg.Client, asOf: string): Promise<boolean> {
 
 /** What the page's start was found by: it begins before the end of a month, a day or an hour. */
 async function levelOf(client: pg.Client, { sql, values }: Taken): Promise<string> {
-  const [, slice, skip] = /contact_page_start\(\$(\d+)::text\[\], \$(\d+)\)/.exec(sql) ?? [];
+  const [, slice, skip] = /contact_page_start\(\$(\d+)::text\[\], \$(\d+)::bigint\)/.exec(sql) ?? [];
   const { rows } = await client.query<{ level: string }>(
     `SELECT CASE WHEN before = 'infinity' THEN 'nothing'
        WHEN date_trunc('month', before, 'UTC') = before THEN 'month'
