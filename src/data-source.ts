@@ -43,6 +43,7 @@ export function dataSourceOptions(
     extra: {
       idleTimeoutMillis: 30_000,
       maxWaiting: env.DATABASE_POOL_QUEUE,
+      isPooled: isPooled(env),
       // A pooler in transaction mode refuses these at start-up: there the role sets them (ALTER ROLE … SET).
       ...(!isPooled(env) && {
         statement_timeout: timeout,

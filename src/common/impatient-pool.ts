@@ -6,6 +6,7 @@ import { NoConnection, spoilsConnection } from './database-errors.js';
 import { ApiError } from './errors.js';
 import { ObservedPool } from './observed-pg.js';
 import { Outage, PATIENCE } from './outage.js';
+import { PreparedNames } from './prepared-names.js';
 import { requestShed } from './signals.js';
 
 /** A server that is read-only by intent would have every connection renewed for every write: at most this often, in ms. */
@@ -24,6 +25,8 @@ type Connected = Parameters<pg.Pool['connect']>[0];
  * that. And with a lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
  */
 export class ImpatientPool extends ObservedPool {
+  /** Of the statements that its connections have prepared. */
+  readonly names: PreparedNames;
   private readonly unused = new Set<pg.Client>();
   private readonly used = new Set<pg.Client>();
   /** In use, and not to be used again. */
@@ -38,6 +41,7 @@ export class ImpatientPool extends ObservedPool {
   constructor(options: pg.PoolConfig) {
     super(options);
     this.size = this.options.max;
+    this.names = new PreparedNames((this.options as { isPooled?: boolean }).isPooled !== true);
     this.on('connect', (client) => this.welcome(client));
     this.on('acquire', (client) => {
       this.unused.delete(client);

@@ -57,7 +57,7 @@ export class Servers implements OnApplicationBootstrap, OnApplicationShutdown {
     if (!source) return;
     this.replica = {
       reads: new Reads(source, env),
-      prepared: new PreparedPool(source, env),
+      prepared: new PreparedPool(source),
       planned: source,
     };
     this.standby = new Standby({

@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { isUnanswered, isUndone, isUndoneCommit, spoilsConnection } from './database-errors.js';
 import { ApiError } from './errors.js';
 import { poolOf } from './impatient-pool.js';
+import type { PreparedNames } from './prepared-names.js';
 import type { Transactional } from './sql.js';
 import { Undone, tryAgain } from './try-again.js';
 
@@ -16,19 +17,20 @@ type Work<T> = (db: Transactional) => Promise<T>;
  */
 export function transaction<T>(source: DataSource, work: Work<T>, outer?: Transactional): Promise<T> {
   if (outer) return outer.transaction(work);
+  const pool = poolOf(source);
   return tryAgain(() =>
-    poolOf(source).use(async (client) => {
-      const result = await uncommitted(client, work);
+    pool.use(async (client) => {
+      const result = await uncommitted(client, pool.names, work);
       await commit(client);
       return result;
     }),
   );
 }
 
-async function uncommitted<T>(client: PoolClient, work: Work<T>): Promise<T> {
+async function uncommitted<T>(client: PoolClient, names: PreparedNames, work: Work<T>): Promise<T> {
   try {
     await client.query('START TRANSACTION');
-    return await work(on(client));
+    return await work(on(client, names));
   } catch (error) {
     // Behind a statement without an answer a ROLLBACK would get none either: the connection is closed instead.
     if (isUnanswered(error)) throw error;
@@ -61,18 +63,18 @@ async function commit(client: PoolClient): Promise<void> {
   }
 }
 
-function on(client: PoolClient): Transactional {
+function on(client: PoolClient, names: PreparedNames): Transactional {
   return {
-    query: async (text, values) => (await client.query(text, values)).rows as never,
-    transaction: (work) => within(client, work),
+    query: async (text, values) => (await client.query({ name: names.of(text), text, values })).rows as never,
+    transaction: (work) => within(client, names, work),
   };
 }
 
 /** A part that may fail by itself. */
-async function within<T>(client: PoolClient, work: Work<T>): Promise<T> {
+async function within<T>(client: PoolClient, names: PreparedNames, work: Work<T>): Promise<T> {
   await client.query('SAVEPOINT part');
   try {
-    const result = await work(on(client));
+    const result = await work(on(client, names));
     await client.query('RELEASE SAVEPOINT part');
     return result;
   } catch (error) {
