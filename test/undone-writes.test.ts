@@ -56,6 +56,16 @@ describe('a transaction is done again', () => {
     expect(await readContact(service.api, id)).toMatchObject({ title: 'CFO' });
   });
 
+  test('when a change of the schema has outdated what it had prepared, on whichever connection', async () => {
+    await direct.query('CREATE TABLE widened (a int); INSERT INTO widened VALUES (1)');
+    const read = (): Promise<unknown> =>
+      transaction(service.app.get(DataSource), (db) => db.query('SELECT * FROM widened'));
+    const reads = (): Promise<unknown[]> => Promise.all(Array.from({ length: 6 }, read));
+    await reads();
+    await direct.query('ALTER TABLE widened ADD COLUMN b text');
+    expect(await reads()).toEqual(Array.from({ length: 6 }, () => [{ a: 1, b: null }]));
+  });
+
   test('with all it wrote, and none of it twice', async () => {
     line.loseNext('lose', 'INSERT INTO auth_audit_log');
     const contact = { email: 'whole@acme.com', portal_access: 1 };

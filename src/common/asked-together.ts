@@ -9,7 +9,7 @@ export interface OfOneAsked {
 /**
  * Answers `sql` for each of at most TOGETHER sets of values, of which `askedValues` makes its $1, all in one snapshot. As in a
  * prepared statement, one plan is good for any values: the limit tells the planner how few sets there are. A value is of the
- * type that `sql` casts it to, read once and not for each row; else a text.
+ * type that `sql` casts it to, a single word such as bigint or text[], read once and not for each row; else a text.
  */
 export function forEachAsked(sql: string): string {
   const count = Math.max(0, ...Array.from(sql.matchAll(/\$(\d+)/g), ([, number]) => Number(number)));

@@ -12,6 +12,8 @@ import { requestShed } from './signals.js';
 /** A server that is read-only by intent would have every connection renewed for every write: at most this often, in ms. */
 const RENEW_EVERY = 1_000;
 const READ_ONLY = '25006';
+/** Of either kind, at most: clients choose fields and so the texts of lists, but hardly those of transactions. */
+const PREPARED = 250;
 /** In no transaction, as the server said with its last answer. */
 const IDLE = 'I';
 /** What pg's pool says when all connections are busy, which says nothing about the database, or when it is closed. */
@@ -25,8 +27,8 @@ type Connected = Parameters<pg.Pool['connect']>[0];
  * that. And with a lost or silent one all idle ones: what befell it befell them, and each would cost a request to find out.
  */
 export class ImpatientPool extends ObservedPool {
-  /** Of the statements that its connections have prepared. */
-  readonly names: PreparedNames;
+  /** Of the statements that its connections have prepared: single ones, and those of transactions. */
+  readonly names: Record<'single' | 'within', PreparedNames>;
   private readonly unused = new Set<pg.Client>();
   private readonly used = new Set<pg.Client>();
   /** In use, and not to be used again. */
@@ -41,7 +43,9 @@ export class ImpatientPool extends ObservedPool {
   constructor(options: pg.PoolConfig) {
     super(options);
     this.size = this.options.max;
-    this.names = new PreparedNames((this.options as { isPooled?: boolean }).isPooled !== true);
+    const { isPooled } = this.options as { isPooled?: boolean };
+    const namesOf = (kind: string): PreparedNames => new PreparedNames(kind, isPooled ? 0 : PREPARED);
+    this.names = { single: namesOf('single'), within: namesOf('within') };
     this.on('connect', (client) => this.welcome(client));
     this.on('acquire', (client) => {
       this.unused.delete(client);
@@ -85,7 +89,7 @@ export class ImpatientPool extends ObservedPool {
     try {
       return await work(client);
     } catch (error) {
-      isLost ||= spoilsConnection(error);
+      isLost ||= spoilsConnection(error) || spoilsConnection((error as Error).cause);
       throw error;
     } finally {
       client.off('error', lose);

@@ -13,7 +13,7 @@ export class PreparedPool implements Queryable {
 
   query<Rows = unknown[]>(text: string, values: unknown[] = []): Promise<Rows> {
     const pool = poolOf(this.source);
-    const statement = { name: pool.names.of(text), text, values };
+    const statement = { name: pool.names.single.of(text), text, values };
     return tryAgain(async () => {
       try {
         // Not pool.query(), which gives up the connection of every refused statement.

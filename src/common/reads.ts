@@ -70,7 +70,7 @@ export class Reads implements Queryable, OnApplicationShutdown {
   /**
    * The rows of a statement that changes nothing. What is asked by the same text in the same moment goes as one: several rows
    * of one answer come in no order.
-   * @param values texts, but for those that the statement casts.
+   * @param values texts, but for those that the statement casts to a type of their own.
    */
   async query<Rows = unknown[]>(sql: string, values: readonly unknown[] = []): Promise<Rows> {
     const asked = { id: JSON.stringify(values), values };

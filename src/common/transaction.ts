@@ -20,7 +20,7 @@ export function transaction<T>(source: DataSource, work: Work<T>, outer?: Transa
   const pool = poolOf(source);
   return tryAgain(() =>
     pool.use(async (client) => {
-      const result = await uncommitted(client, pool.names, work);
+      const result = await uncommitted(client, pool.names.within, work);
       await commit(client);
       return result;
     }),

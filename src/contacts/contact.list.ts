@@ -80,11 +80,13 @@ export function isWhole({ hasMore, shown, total }: ListAnswer, { query }: ListSh
 }
 
 /**
- * Whether the statement takes a moment at most, so that others may wait for it. Counting a company by its index takes 0.15 ms
- * per thousand contacts, and from a thousand on is remembered; looking at each of them would take longer, and each time.
+ * Whether the statement takes a moment at most, so that others may wait for it, and go with it. Counting a company by its index
+ * takes 0.15 ms per thousand contacts, and from a thousand on is remembered. Where a further filter passes over rows, nobody
+ * knows how many.
  */
 export function isShort(shape: ListShape, { total }: ReadingWay): boolean {
-  const isCheap = total === 'of-slice' || typeof total === 'object' || shape.isWholeCompany;
+  const isCheap =
+    total === 'of-slice' || (shape.isByOneIndex && (shape.isWithinFew || typeof total === 'object'));
   const isNear = !shape.isDeep || shape.startsByCounts;
   return isCheap && isNear && shape.query.search === undefined && shape.isPlannedOnce;
 }
@@ -130,9 +132,8 @@ export function readIn(
  * Only where an index has the rows in their order, whatever the planner thinks of their number: it would sort whole items.
  * And where none is skipped.
  */
-function isReadInPlace({ query, isWholeCompany, isUnfiltered }: ListShape): boolean {
-  const isInOrder = isWholeCompany ? query.sort?.endsWith('created_at') !== false : isUnfiltered;
-  return query.page === 1 && isInOrder;
+function isReadInPlace({ query, isWholeCompany, isUnfiltered, isInOrder }: ListShape): boolean {
+  return query.page === 1 && isInOrder && (isWholeCompany || isUnfiltered);
 }
 
 interface Reading {

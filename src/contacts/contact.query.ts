@@ -91,7 +91,10 @@ interface Filter {
   readonly where: (placeholder: string, given: string) => string;
   /** The text to look for, where it is not the one given. */
   readonly term?: (given: string) => string;
-  /** The log of changes has the column, so a total counted once can be kept exact. */
+  /**
+   * The log of changes has the column, so a total counted once can be kept exact. A value that is not a text is then to be
+   * cast, as it may be asked for with others.
+   */
   readonly isLogged?: boolean;
   /** So few contacts pass, all but always, that counting them takes no time. */
   readonly isSelective?: boolean;
@@ -133,7 +136,10 @@ const FILTERS: Record<FilterName, Filter> = {
   product: logged(equals('product')),
   tag: logged({ reveals: 'tags', where: (tag) => `string_to_array(c.tags, ',') @> ARRAY[${tag}]` }),
   email: selective(logged(equals('email'))),
-  portal_access: logged(equals('portal_access')),
+  portal_access: logged({
+    reveals: 'portal_access',
+    where: (value) => `c.portal_access = ${value}::smallint`,
+  }),
   portal_role: logged(equals('portal_role')),
   pipeline_stage: logged(equals('pipeline_stage')),
   funnel_stage: logged(equals('funnel_stage')),

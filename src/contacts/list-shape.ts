@@ -13,9 +13,13 @@ export interface ListShape {
   readonly isWithinFew: boolean;
   /** All contacts of one company, or all that a portal user sees: an index has them in the order of their creation. */
   readonly isWholeCompany: boolean;
+  /** One index has all that pass, and no others. */
+  readonly isByOneIndex: boolean;
   /** The log of changes has all that its filters look at. */
   readonly isLogged: boolean;
   readonly isNewestFirst: boolean;
+  /** An index of what it filters by has its order, too. */
+  readonly isInOrder: boolean;
   /** So far from the front that the counts per month, day and hour find the page faster than stepping over rows. */
   readonly isDeep: boolean;
   /** Those counts are of this list, in its order. */
@@ -48,8 +52,10 @@ export function shapeOf(caller: Caller, query: ContactQuery): ListShape {
     isUnfiltered,
     isWithinFew,
     isWholeCompany,
+    isByOneIndex: isWholeCompany || (isOfKey && filters.length === 1),
     isLogged: isLogged(filters),
     isNewestFirst,
+    isInOrder,
     isDeep,
     startsByCounts: cursor === undefined && isDeep && isNewestFirst && slice !== null,
     isPlannedOnce: isInOrder && query.tag === undefined && !asksForPortal,

@@ -14,6 +14,9 @@ const FIELDS = 'SFATAL\0C57P01\0Mterminating connection due to administrator com
 /** A statement that fails, as any may that is cancelled just then. */
 const FAILING = 'SELECT 1 / 0\0';
 const REFUSED = Buffer.concat([Buffer.from([0x51, 0, 0, 0, FAILING.length + 4]), Buffer.from(FAILING)]);
+/** Statements as they are given a name, and as they are called by it. */
+const PARSE = /P[^]{4}([a-z]+_\d+)\0([^\0]*)\0/g;
+const BIND = /B[^]{4}\0([a-z]+_\d+)\0/g;
 const ENDED = Buffer.concat([Buffer.from([0x45, 0, 0, 0, FIELDS.length + 4]), Buffer.from(FIELDS)]);
 
 export class Line {
@@ -23,6 +26,10 @@ export class Line {
   private silent: ReadonlySet<Socket> = new Set();
   private state: 'open' | 'cut' | 'silent' | 'ending' = 'open';
   private watch: Watch = () => 'pass';
+  /** How often something is still to happen to what is sent. */
+  private expected = 0;
+  /** The texts of statements that were prepared, by their names: sent once, they are meant each time after it. */
+  private readonly prepared = new Map<string, string>();
   private readonly server = createServer((near) => this.accept(near));
 
   /** @param target where new connections lead. */
@@ -57,10 +64,16 @@ export class Line {
     this.state = 'ending';
   }
 
-  /** Works again for new connections; those from before stay silent, as after a lost route. */
+  /**
+   * Works again for new connections; those from before stay silent, as after a lost route.
+   * @throws Error when what was to happen to a statement never did.
+   */
   restore(): void {
+    const { expected } = this;
     this.state = 'open';
     this.watch = () => 'pass';
+    this.expected = 0;
+    if (expected > 0) throw new Error('The statement that something was to happen to was never sent.');
   }
 
   /** The server notices that those who stayed silent are gone. */
@@ -78,19 +91,21 @@ export class Line {
    * words of an administrator's end. Or has the server refuse it, which is for statements without parameters.
    */
   loseNext(what: Mishap, text: string, times = 1): void {
-    let left = times;
+    this.expected = times;
     this.watch = (sent) => {
-      if (left === 0 || !sent.includes(text)) return 'pass';
-      left -= 1;
+      if (this.expected === 0 || !sent.includes(text)) return 'pass';
+      this.expected -= 1;
       return what;
     };
   }
 
   /** Does `work` before `text`, when it is sent next, is passed on. */
   beforeNext(text: string, work: () => Promise<unknown>): void {
+    this.expected = 1;
     this.watch = (sent) => {
       if (!sent.includes(text)) return 'pass';
       this.watch = () => 'pass';
+      this.expected = 0;
       return work().then(() => 'pass');
     };
   }
@@ -115,7 +130,7 @@ export class Line {
     let losesAnswer = false;
     let endsAnswer = false;
     near.on('data', (chunk: Buffer) => {
-      const decision = this.watch(chunk.toString('latin1'));
+      const decision = this.watch(this.meant(chunk.toString('latin1')));
       if (decision === 'lose') far.destroy();
       losesAnswer ||= decision === 'lose-answer';
       endsAnswer ||= decision === 'end-answer';
@@ -133,6 +148,13 @@ export class Line {
       this.servers.delete(far);
       if (!this.silent.has(far)) near.destroy();
     });
+  }
+
+  /** What is sent, with the texts of those prepared statements that it names. */
+  private meant(sent: string): string {
+    for (const [, name = '', text = ''] of sent.matchAll(PARSE)) this.prepared.set(name, text);
+    const named = Array.from(sent.matchAll(BIND), ([, name = '']) => this.prepared.get(name) ?? '');
+    return [sent, ...named].join('\n');
   }
 
   private hold(socket: Socket): void {
