@@ -53,9 +53,19 @@ test('of a large company reads a contact by its key', async () => {
   for (const run of await plans.during(() => client.get(`/api/contacts/${id}`))) expectFewReads(run);
 });
 
-async function clientOf(condition: string): Promise<Client> {
+test('of a large company changes itself by its key, on whichever plan', async () => {
+  const { id, client } = await userOf(`company_id = 'co_1'`);
+  const runs = await plans.during(() => client.patch(`/api/contacts/${id}`, { first_name: 'Jo' }));
+  expect(runs.length).toBeGreaterThan(0);
+  for (const run of runs) expectFewReads(run);
+});
+
+const clientOf = async (condition: string): Promise<Client> => (await userOf(condition)).client;
+
+async function userOf(condition: string): Promise<{ id: string; client: Client }> {
   const [found] = await plans.service.sql<{ id: string }>(
     `SELECT id FROM contact WHERE portal_access = 1 AND ${condition} ORDER BY created_at LIMIT 1`,
   );
-  return signIn(plans.service, found?.id ?? '');
+  const id = found?.id ?? '';
+  return { id, client: await signIn(plans.service, id) };
 }
