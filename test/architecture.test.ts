@@ -32,7 +32,7 @@ describe('rules of the layers', () => {
   test('SQL is run by repositories, and by those whose subject is the database', () => {
     const runsSql = sources.filter(({ text }) => /\.query(<[^(]*>)?\(/.test(text));
     const allowed =
-      /\.repository\.ts$|^src\/(database|local)\/|^src\/common\/(batched-writes|list|lane|observed-pg|prepared-pool|reads|servers|standby|transaction|unhurried)\.ts$|^src\/auth\/(api-key-changes|audit-log|verification-keys)\.ts$|^src\/mail\/jobs\.ts$/;
+      /\.repository\.ts$|^src\/(database|local)\/|^src\/common\/(batched-writes|forgetful-client|list|lane|prepared-pool|reads|servers|standby|transaction|unhurried)\.ts$|^src\/auth\/(api-key-changes|audit-log|verification-keys)\.ts$|^src\/mail\/jobs\.ts$/;
     expect(namesOf(runsSql).filter((name) => !allowed.test(name))).toEqual([]);
   });
 

@@ -4,14 +4,13 @@ import { DatabaseError } from 'pg';
 import { QueryFailedError } from 'typeorm';
 import { Gathering } from '../src/common/gathering.js';
 
-const kind = { sql: 'SELECT', others: [] };
 const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `ct_${index}`);
 
 /** A gathering whose every statement is written down, as the ids it was for. */
 function recorded(isShared: boolean, refuse: (ids: string[]) => Error | undefined = () => undefined) {
   const asked: string[][] = [];
   const gathering = new Gathering(
-    async (_kind, items) => {
+    async (items) => {
       const ids = items.map(({ id }) => id);
       asked.push(ids);
       const error = refuse(ids);
@@ -21,12 +20,12 @@ function recorded(isShared: boolean, refuse: (ids: string[]) => Error | undefine
     { isShared },
   );
   const ask = async (ids: string[]): Promise<unknown[]> => {
-    const answers = await Promise.allSettled(ids.map((id) => gathering.add(kind, { id })));
+    const answers = await Promise.allSettled(ids.map((id) => gathering.add({ id })));
     return answers.map((answer) =>
       answer.status === 'fulfilled' ? (answer.value?.id ?? null) : (answer.reason as Error).message,
     );
   };
-  return { asked, gathering, ask };
+  return { asked, ask };
 }
 
 function refused(code: string, severity = 'ERROR'): DatabaseError {
@@ -55,18 +54,6 @@ test('the same id twice shares an answer, or is in statements of its own', async
   const parting = recorded(false);
   expect(await parting.ask(ids)).toEqual(ids);
   expect(parting.asked).toEqual([['ct_1', 'ct_2'], ['ct_1']]);
-});
-
-test('what differs in anything but the id is never sent together', async () => {
-  const { asked, gathering } = recorded(true);
-  const kinds = [
-    kind,
-    { ...kind, sql: 'UPDATE' },
-    { ...kind, others: ['co_1'] },
-    { ...kind, others: ['co_2'] },
-  ];
-  await Promise.all(kinds.map((one) => gathering.add(one, { id: 'ct_1' })));
-  expect(asked).toHaveLength(4);
 });
 
 const FAULTS: [string, Error][] = [

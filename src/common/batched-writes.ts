@@ -7,13 +7,14 @@ import { PreparedPool } from './prepared-pool.js';
 /** How long a row may wait for a lock while others wait for it, in ms: it then goes on by itself. */
 const PATIENCE = 20;
 
+/** Kinds of statements known at most: whoever chooses the fields of a patch chooses its text, and each costs memory. */
+const KINDS = 250;
+
 /** Whatever is wrong with a row, or in its way, is told to whom it belongs; the others are written. */
 @Injectable()
 export class BatchedWrites {
-  private readonly gathering = new Gathering<string, HasId, HasId>(
-    (sql, rows) => this.db.query(sql, givenValues(rows, rows.length > 1 ? PATIENCE : null)),
-    { isShared: false },
-  );
+  /** Those who write by the same text in the same moment, by that. */
+  private readonly gatherings = new Map<string, Gathering<HasId, HasId>>();
 
   constructor(private readonly db: PreparedPool) {}
 
@@ -22,7 +23,20 @@ export class BatchedWrites {
    * @param sql a single write of `givenRows`, no matter how many, that answers with the `id` of each it has written.
    */
   write<Answer extends HasId>(sql: string, row: HasId): Promise<Answer | null> {
-    return this.gathering.add(sql, row) as Promise<Answer | null>;
+    return this.gatheringFor(sql).add(row) as Promise<Answer | null>;
+  }
+
+  private gatheringFor(sql: string): Gathering<HasId, HasId> {
+    const known = this.gatherings.get(sql);
+    if (known) return known;
+    // Those that are under way go on without it.
+    if (this.gatherings.size === KINDS) this.gatherings.clear();
+    const gathering = new Gathering<HasId, HasId>(
+      (rows) => this.db.query(sql, givenValues(rows, rows.length > 1 ? PATIENCE : null)),
+      { isShared: false },
+    );
+    this.gatherings.set(sql, gathering);
+    return gathering;
   }
 }
 

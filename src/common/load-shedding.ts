@@ -12,6 +12,7 @@ import type { FastifyHttpOptions } from 'fastify';
 import type { Env } from '../config/env.js';
 import { ConcurrencyLimit } from './concurrency-limit.js';
 import { ApiError, errorBody } from './errors.js';
+import { LinkedList } from './linked-list.js';
 import type { Headers } from './security-headers.js';
 import { requestShed } from './signals.js';
 import { SlowReaders } from './slow-readers.js';
@@ -47,7 +48,7 @@ export class LoadShedding {
   private readonly limit: ConcurrencyLimit;
   private readonly slow: SlowReaders;
   /** What starts each request that waits, in the order they came. */
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting = new LinkedList<() => void>();
   private connections = 0;
   private running = 0;
   private refused = 0;
@@ -107,21 +108,18 @@ export class LoadShedding {
       this.slow.watch(response);
       start();
     };
+    const isNext = this.running < this.limit.current;
+    const giveUp = isNext ? undefined : this.waiting.add(run);
     // Emitted once, whether the answer was sent or its client has gone.
     response.once('close', () => {
-      if (!this.waiting.delete(run)) this.running -= 1;
+      if (!giveUp?.()) this.running -= 1;
       this.startNext();
     });
-    if (this.running < this.limit.current) run();
-    else this.waiting.add(run);
+    if (isNext) run();
   }
 
   private startNext(): void {
-    for (const run of this.waiting) {
-      if (this.running >= this.limit.current) return;
-      this.waiting.delete(run);
-      run();
-    }
+    while (this.waiting.size > 0 && this.running < this.limit.current) this.waiting.shift()?.();
   }
 
   private refuse(request: IncomingMessage, response: ServerResponse): void {

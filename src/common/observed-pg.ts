@@ -1,15 +1,14 @@
 // A pool and a client of pg that tell which statements are sent, and how long a connection is waited for.
 import type { TracingChannel } from 'node:diagnostics_channel';
 import pg from 'pg';
+import { ForgetfulClient } from './forgetful-client.js';
 import { poolWaits, statements } from './signals.js';
 
 /** Tells of each statement: its text, never its values. */
-export class ObservedClient extends pg.Client {
+export class ObservedClient extends ForgetfulClient {
   constructor(options?: pg.ClientConfig) {
     super(options);
-    // Looked up at each call, so that whoever replaces pg's own method is heard.
-    const send = ((...args: [never]) => super.query(...args)) as typeof this.query;
-    this.query = observed(statements, send, (statement) => ({
+    this.query = observed(statements, this.query.bind(this), (statement) => ({
       begunAt: performance.now(),
       text: typeof statement === 'string' ? statement : (statement as pg.QueryConfig).text,
       client: this,

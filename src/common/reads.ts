@@ -38,11 +38,8 @@ interface Answer extends HasId {
 @Injectable()
 export class Reads implements Queryable, OnApplicationShutdown {
   private readonly lanes: readonly Lane[];
-  private readonly statements = new Map<string, Prepared>();
-  private readonly gathering = new Gathering<Prepared, Asked, Answer>(
-    (statement, asked) => this.answer(statement, asked),
-    { isShared: true },
-  );
+  /** Those who ask by the same text in the same moment, by that. */
+  private readonly gatherings = new Map<string, Gathering<Asked, Answer>>();
   private prepared = 0;
 
   constructor(
@@ -73,8 +70,7 @@ export class Reads implements Queryable, OnApplicationShutdown {
    * @param values texts, but for those that the statement casts to a type of their own.
    */
   async query<Rows = unknown[]>(sql: string, values: readonly unknown[] = []): Promise<Rows> {
-    const asked = { id: JSON.stringify(values), values };
-    const answer = await this.gathering.add(this.statementFor(sql), asked);
+    const answer = await this.gatheringFor(sql).add({ id: JSON.stringify(values), values });
     return (answer?.rows ?? []) as Rows;
   }
 
@@ -116,16 +112,19 @@ export class Reads implements Queryable, OnApplicationShutdown {
     return freest;
   }
 
-  private statementFor(sql: string): Prepared {
-    const known = this.statements.get(sql);
+  private gatheringFor(sql: string): Gathering<Asked, Answer> {
+    const known = this.gatherings.get(sql);
     if (known) return known;
-    if (this.statements.size === PREPARED) {
-      // The server forgets them with the connection.
-      this.statements.clear();
+    if (this.gatherings.size === PREPARED) {
+      // The server forgets what it has prepared with the connection.
+      this.gatherings.clear();
       this.leave();
     }
     const statement = { name: `read_${(this.prepared += 1)}`, text: forEachAsked(sql) };
-    this.statements.set(sql, statement);
-    return statement;
+    const gathering = new Gathering<Asked, Answer>((asked) => this.answer(statement, asked), {
+      isShared: true,
+    });
+    this.gatherings.set(sql, gathering);
+    return gathering;
   }
 }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
+import { LinkedList } from './linked-list.js';
 import { type WalPosition, walPosition } from './wal-position.js';
 
 /** How often it is compared with the primary at least, in ms. */
@@ -63,7 +64,7 @@ export class Standby {
   private readonly logger = new Logger(Standby.name);
   private readonly pool: pg.Pool;
   /** Ends reads that are under way, for their answer will not come. */
-  private readonly underWay = new Set<(reason: Error) => void>();
+  private readonly underWay = new LinkedList<(reason: Error) => void>();
   /** Of the log that it follows; unknown until it turns out to be a standby of this primary. */
   private timeline?: string;
   private reached: WalPosition = -1n;
@@ -127,9 +128,8 @@ export class Standby {
   /** What a read on it answers. @throws Error also when it is left out meanwhile for giving no answer. */
   whileItAnswers<T>(read: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.underWay.add(reject);
-      const done = (): void => void this.underWay.delete(reject);
-      read().then(resolve, reject).finally(done);
+      const done = this.underWay.add(reject);
+      void read().then(resolve, reject).finally(done);
     });
   }
 
@@ -212,6 +212,6 @@ export class Standby {
       this.logger.warn(`The replica is left out: ${error.message}`);
     this.isUsed = false;
     if (error instanceof Unfit) return;
-    for (const end of this.underWay) end(error);
+    for (const end of this.underWay.toArray()) end(error);
   }
 }

@@ -2,21 +2,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { LinkedList } from '../common/linked-list.js';
 
 /** Requests that are named one by one; of any more, only the number. */
 const NAMED = 5;
 
 @Injectable()
 export class InFlight {
-  private readonly replies = new Set<FastifyReply>();
+  private readonly replies = new LinkedList<FastifyReply>();
   private isLast = false;
 
   /** Follows every request of the server from now on. */
   follow(fastify: FastifyInstance): void {
     fastify.addHook('onRequest', (_request, reply, done) => {
-      this.replies.add(reply);
       // Also when the client hangs up.
-      reply.raw.once('close', () => this.replies.delete(reply));
+      reply.raw.once('close', this.replies.add(reply));
       if (this.isLast) void reply.header('connection', 'close');
       done();
     });
@@ -28,7 +28,7 @@ export class InFlight {
    */
   endConnections(): void {
     this.isLast = true;
-    for (const reply of this.replies) void reply.header('connection', 'close');
+    for (const reply of this.replies.toArray()) void reply.header('connection', 'close');
   }
 
   /** Resolves once no request has been under way for `ms`. */
@@ -42,11 +42,13 @@ export class InFlight {
 
   /** The requests under way, the longest first, without what may be personal. */
   describe(): string[] {
-    // A set keeps the order in which they came.
-    const named = [...this.replies].slice(0, NAMED).map(({ request, elapsedTime }) => {
-      const { method, id, routeOptions } = request;
-      return `${method} ${routeOptions.url ?? 'an unknown route'} (${id}) for ${Math.round(elapsedTime)} ms`;
-    });
+    const named = this.replies
+      .toArray()
+      .slice(0, NAMED)
+      .map(({ request, elapsedTime }) => {
+        const { method, id, routeOptions } = request;
+        return `${method} ${routeOptions.url ?? 'an unknown route'} (${id}) for ${Math.round(elapsedTime)} ms`;
+      });
     const others = this.replies.size - named.length;
     return others > 0 ? [...named, `${others} more`] : named;
   }
