@@ -18,8 +18,9 @@ let database: TestDatabase;
 let service: RunningService;
 let metrics: string;
 let headers: Record<string, string>;
-let path: string;
-let written = 0;
+/** A contact for each caller: whoever asks for the same shares an answer, and waits for the same row. */
+const paths: string[] = [];
+let asked = 0;
 beforeAll(async () => {
   database = await createTestDatabase();
   const settings = { DATABASE_URL: database.url, RATE_LIMIT_KEY: '0' };
@@ -29,13 +30,12 @@ beforeAll(async () => {
   const port = String(await freePort());
   service = await RunningService.start({ ...settings, METRICS_PORT: port });
   metrics = `http://127.0.0.1:${port}/metrics`;
-  const created = await fetch(`${service.url}/api/contacts`, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify({ email: 'jane@acme.com', full_name: 'Jane Smith' }),
-  });
-  expect(created.status).toBe(201);
-  path = created.headers.get('location') ?? '';
+  for (let number = 0; number < CALLERS; number += 1) {
+    const body = JSON.stringify({ email: `jane${number}@acme.com`, full_name: `Jane Smith ${number}` });
+    const created = await fetch(`${service.url}/api/contacts`, { method: 'POST', headers, body });
+    expect(created.status).toBe(201);
+    paths.push(created.headers.get('location') ?? '');
+  }
 });
 afterAll(async () => {
   await service.stop();
@@ -75,18 +75,17 @@ async function crowd(count: number, send: () => Promise<Response>): Promise<void
   await Promise.all(Array.from({ length: CALLERS }, caller));
 }
 
-const get = (url: string): Promise<Response> => fetch(service.url + url, { headers });
+/** A different number each time. */
+const next = (): number => (asked += 1);
+const get = (path: string): Promise<Response> => fetch(service.url + path, { headers });
+const patch = (path: string, body: object): Promise<Response> =>
+  fetch(service.url + path, { method: 'PATCH', headers, body: JSON.stringify(body) });
+const contact = (number: number): string => paths[number % CALLERS] ?? '';
 
 test.each([
-  ['a read', () => get(path)],
-  ['a list', () => get('/api/contacts?search=jane')],
-  [
-    'a write',
-    () => {
-      const body = JSON.stringify({ title: `No. ${(written += 1)}` });
-      return fetch(service.url + path, { method: 'PATCH', headers, body });
-    },
-  ],
+  ['a read', () => get(contact(next()))],
+  ['a list', () => get(`/api/contacts?search=jane${next() % CALLERS}`)],
+  ['a write', () => patch(contact(next()), { title: `No. ${asked}` })],
 ])('%s leaves next to nothing behind', async (_what, send) => {
   await growth(WARM_UP, send);
   expect(await growth(REQUESTS, send)).toBeLessThan(LEAVES);

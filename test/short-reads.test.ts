@@ -125,6 +125,17 @@ test('a connection keeps a limited number of statements prepared', async () => {
   expect(row?.count).toBeLessThanOrEqual(250);
 });
 
+test('different statements of one moment are each answered, also while those before are forgotten', async () => {
+  await openLanes();
+  for (let first = 0; first < 600; first += 20) {
+    const columns = Array.from({ length: 20 }, (_, index) => first + index);
+    const answers = await Promise.all(
+      columns.map((column) => reads().query(`SELECT ${column} AS e${column}`)),
+    );
+    expect(answers).toEqual(columns.map((column) => [{ [`e${column}`]: column }]));
+  }
+});
+
 test('what has a connection to itself is prepared as well, as long as there are not too many', async () => {
   const pool = service.app.get(PreparedPool);
   // Beside those of transactions, which have names and a limit of their own.

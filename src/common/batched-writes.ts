@@ -13,7 +13,7 @@ const KINDS = 250;
 /** Whatever is wrong with a row, or in its way, is told to whom it belongs; the others are written. */
 @Injectable()
 export class BatchedWrites {
-  /** Those who write by the same text in the same moment, by that. */
+  /** By text: those who write by it in the same moment. */
   private readonly gatherings = new Map<string, Gathering<HasId, HasId>>();
 
   constructor(private readonly db: PreparedPool) {}

@@ -10,10 +10,11 @@ interface Internals {
 }
 
 /**
- * pg makes a function or two for each statement and assigns them to it. What is assigned to a property V8 takes for a
- * method and puts among what is old, and all it leads to is kept until the next look through the whole heap: the statement,
- * its rows, and the requests that wait for them, which are most of what a process makes. So the functions are made here, and
- * handed over, and the time limit of the client (`query_timeout`, in ms) is kept here, too. Nothing else is different.
+ * pg writes a function or two for each statement where it assigns them to it. Such a function V8 takes for a method and
+ * puts among what is old, and all it leads to is kept until the next look through the whole heap: the statement, its rows,
+ * and the requests that wait for them, which are most of what a process makes. So the functions are made here and handed
+ * over, and the time limit of the client (`query_timeout`, in ms) is kept here, too. For texts and plain configurations
+ * nothing else is different; not meant for it are a Submittable, and a `callback` or `query_timeout` of a statement's own.
  */
 export class ForgetfulClient extends pg.Client {
   private readonly patience: number;
@@ -51,12 +52,14 @@ export class ForgetfulClient extends pg.Client {
     let isDone = false;
     const end: Answered = (error, result) => {
       clearTimeout(timer);
-      if (!isDone) done(error, result);
+      if (isDone) return;
       isDone = true;
+      done(error, result);
     };
-    if (this.patience > 0) timer = setTimeout(() => this.giveUp(end), this.patience);
     // Looked up at each call, so that whoever replaces pg's own method is heard.
     super.query(statement as string, values as unknown[], end as () => void);
+    // It may have been refused already.
+    if (!isDone && this.patience > 0) timer = setTimeout(() => this.giveUp(end), this.patience);
   }
 
   private giveUp(end: Answered): void {

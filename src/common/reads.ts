@@ -38,7 +38,7 @@ interface Answer extends HasId {
 @Injectable()
 export class Reads implements Queryable, OnApplicationShutdown {
   private readonly lanes: readonly Lane[];
-  /** Those who ask by the same text in the same moment, by that. */
+  /** By text: those who ask for it in the same moment. */
   private readonly gatherings = new Map<string, Gathering<Asked, Answer>>();
   private prepared = 0;
 

@@ -34,6 +34,32 @@ test('of twenty identical creates at once one is made and nineteen learn who it 
   }
 });
 
+test('patches of three hundred different sets of fields at once are each done as asked', async () => {
+  const fields = [
+    'title',
+    'role',
+    'department',
+    'phone',
+    'source',
+    'notes',
+    'product',
+    'pipeline_stage',
+    'tags',
+  ];
+  const changes = Array.from({ length: 300 }, (_, number) =>
+    Object.fromEntries(
+      fields.flatMap((field, bit) => (((number + 1) >> bit) & 1 ? [[field, `${number}`]] : [])),
+    ),
+  );
+  const ids = await Promise.all(changes.map(() => createContact(service.api)));
+  const answers = await Promise.all(
+    changes.map((change, index) => service.api.patch(`/api/contacts/${ids[index]}`, change)),
+  );
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  const changed = await Promise.all(ids.map((id) => readContact(service.api, id)));
+  expect(changed).toMatchObject(changes);
+});
+
 test('patches of different fields at once all land', async () => {
   const id = await createContact(service.api);
   const changes = {
