@@ -1,35 +1,18 @@
 // Entity tags (RFC 9110, 8.8.3): a representation's own hash, so that any visible change changes the tag, and a short
 // hash of each field behind it, so that a tag alone tells what has changed since.
 import { hash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
 import type { FastifyReply } from 'fastify';
 import { ApiError, type Fault } from './errors.js';
+import { FIELD_HASH, fieldHashes } from './field-hashes.js';
 import { JsonText, toJson } from './json-text.js';
 
-/** Characters of the whole representation's hash (162 bits), which decides, and of each field's, which only explains. */
+/** Characters of the whole representation's hash (162 bits), which decides; those of the fields only explain. */
 const WHOLE = 27;
-const FIELD = 4;
 
 /** The strong ETag of `representation`, with its quotes: 27 characters, and four for each field. */
 function etagOf(representation: object): string {
-  return `"${hash('sha256', toJson(representation), 'base64url').slice(0, WHOLE)}${fieldHashes(representation)}"`;
-}
-
-/**
- * The hashes of the fields in their order, 24 bits each. A collision, once in sixteen million changes, leaves a field
- * unnamed and no change unnoticed, so the cheapest hash is good enough: reading a contact pays for it.
- */
-function fieldHashes(representation: object): string {
-  const values = Object.values(fieldsOf(representation));
-  const hashes = Buffer.alloc(values.length * 3);
-  for (const [index, value] of values.entries()) {
-    if (value !== null) hashes.writeUIntBE(crc32(JSON.stringify(value)) & 0xffffff, index * 3, 3);
-  }
-  return hashes.toString('base64url');
-}
-
-function fieldsOf(representation: object): object {
-  return representation instanceof JsonText ? (JSON.parse(representation.text) as object) : representation;
+  const json = toJson(representation);
+  return `"${hash('sha256', json, 'base64url').slice(0, WHOLE)}${fieldHashes(json)}"`;
 }
 
 /** Sets the ETag, and the status 304 when the If-None-Match header names it (weak comparison): true then. */
@@ -56,19 +39,24 @@ export function requireMatch(header: string, representation: object, mayRead: bo
   const given = tags(header);
   if (given.some((tag) => tag === '*' || tag === etag)) return;
   const stale = mayRead ? given.find((tag) => tag.startsWith('"') && tag.length === etag.length) : undefined;
-  const details = stale ? changes(stale, etag, Object.keys(fieldsOf(representation))) : [];
+  const details = stale ? changes(stale, etag, fieldsOf(representation)) : [];
   throw new ApiError('precondition_failed', details.length > 0 ? { details } : {});
 }
 
 /** A fault per field whose hash is not the same in both tags; `updated_at`, which always differs, goes without saying. */
 function changes(before: string, after: string, fields: readonly string[]): Fault[] {
   const isSame = (index: number): boolean => {
-    const start = 1 + WHOLE + index * FIELD;
-    return before.slice(start, start + FIELD) === after.slice(start, start + FIELD);
+    const start = 1 + WHOLE + index * FIELD_HASH;
+    return before.slice(start, start + FIELD_HASH) === after.slice(start, start + FIELD_HASH);
   };
   return fields
     .filter((field, index) => field !== 'updated_at' && !isSame(index))
     .map((field) => ({ field, code: 'changed', message: `${field} has changed.` }));
 }
+
+const fieldsOf = (representation: object): string[] =>
+  Object.keys(
+    representation instanceof JsonText ? (JSON.parse(representation.text) as object) : representation,
+  );
 
 const tags = (header: string): string[] => header.split(',').map((tag) => tag.trim());

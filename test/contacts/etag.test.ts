@@ -125,6 +125,21 @@ describe('a refused change', () => {
     }
   });
 
+  test.each(['":', ',"', '\\"}', '\\', '\\\\"', '{"a":[', ']}', '日本 ":,', 'é"😀:'])(
+    'is told by the right names, whatever %j in a value looks like',
+    async (odd) => {
+      const path = await contactPath({ title: 'CEO', notes: odd + odd });
+      await service.api.patch(path, { enrichment_data: { [odd]: [odd] } });
+      const etag = await etagOf(path);
+      await service.api.patch(path, { notes: `${odd}.` });
+      expect(await stale(path, etag)).toEqual(['notes']);
+      await service.api.patch(path, { enrichment_data: { [odd]: [odd, {}] } });
+      expect(await stale(path, etag)).toEqual(['enrichment_data', 'notes']);
+      await service.api.patch(path, { portal_access: 0, linkedin_url: 'https://a.test/' });
+      expect(await stale(path, etag)).toEqual(['enrichment_data', 'linkedin_url', 'notes']);
+    },
+  );
+
   test('calls a renamed company company_name', async () => {
     const company_id = await createCompany(service.api, { name: 'Old name' });
     const path = await contactPath({ company_id });
