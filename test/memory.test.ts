@@ -75,6 +75,8 @@ async function crowd(count: number, send: () => Promise<Response>): Promise<void
   await Promise.all(Array.from({ length: CALLERS }, caller));
 }
 
+/** A different one for each number, in a future in which all contacts are old. */
+const dateOf = (number: number): string => new Date(4e12 + number).toISOString();
 /** A different number each time. */
 const next = (): number => (asked += 1);
 const get = (path: string): Promise<Response> => fetch(service.url + path, { headers });
@@ -85,6 +87,8 @@ const contact = (number: number): string => paths[number % CALLERS] ?? '';
 test.each([
   ['a read', () => get(contact(next()))],
   ['a list', () => get(`/api/contacts?search=jane${next() % CALLERS}`)],
+  // Each of another filter, so that each counts by itself.
+  ['a long page', () => get(`/api/contacts?limit=32&search=smith&created_before=${dateOf(next())}`)],
   ['a write', () => patch(contact(next()), { title: `No. ${asked}` })],
 ])('%s leaves next to nothing behind', async (_what, send) => {
   await growth(WARM_UP, send);

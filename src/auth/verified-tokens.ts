@@ -12,11 +12,19 @@ export interface Claims {
 /** Tokens remembered at most; beyond that the one least recently used is forgotten. */
 const CAPACITY = 5_000;
 
+interface Verified {
+  /** As it was first sent: the text of each further request is part of that request. */
+  readonly token: string;
+  readonly claims: Claims;
+  readonly until: number;
+  readonly keys: object;
+}
+
 /** Only what a token says is remembered, never that its session is alive. */
 @Injectable()
 export class VerifiedTokens {
   /** By the token, the least recently used first. */
-  private readonly claims = new Map<string, { claims: Claims; until: number; keys: object }>();
+  private readonly claims = new Map<string, Verified>();
 
   constructor(private readonly keys: VerificationKeys) {}
 
@@ -26,7 +34,7 @@ export class VerifiedTokens {
     if (!known) return undefined;
     this.claims.delete(token);
     if (known.keys !== this.keys.current || known.until <= Date.now()) return undefined;
-    this.claims.set(token, known);
+    this.claims.set(known.token, known);
     return known.claims;
   }
 
@@ -34,7 +42,7 @@ export class VerifiedTokens {
   remember(token: string, claims: Claims, until: number): void {
     const keys = this.keys.current;
     if (!keys) return;
-    this.claims.set(token, { claims, until, keys });
+    this.claims.set(token, { token, claims, until, keys });
     const leastUsed = this.claims.keys().next().value;
     if (this.claims.size > CAPACITY && leastUsed !== undefined) this.claims.delete(leastUsed);
   }

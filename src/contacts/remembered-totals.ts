@@ -21,7 +21,8 @@ const CAPACITY = 5_000;
 export class RememberedTotals {
   /** The least recently used first. */
   private readonly totals = new Map<string, RememberedTotal>();
-  private readonly counts = new Map<string, Promise<unknown>>();
+  /** The ends of those under way, without what they answer: nobody shall keep that. */
+  private readonly counts = new Map<string, Promise<void>>();
   /** Counts what `forget` is called for. */
   life = 0;
 
@@ -62,18 +63,22 @@ export class RememberedTotals {
    * The end of the count of the same that is under way, however it ends; undefined where there is none. What takes a
    * second once would take many at the same time.
    */
-  countUnderWay(key: string): Promise<unknown> | undefined {
-    return this.counts.get(key)?.catch(() => undefined);
+  countUnderWay(key: string): Promise<void> | undefined {
+    return this.counts.get(key);
   }
 
   /** Lets others wait for this count. */
   async counting<T>(key: string, count: () => Promise<T>): Promise<T> {
     const counted = count();
-    this.counts.set(key, counted);
+    const ended = counted.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.counts.set(key, ended);
     try {
       return await counted;
     } finally {
-      if (this.counts.get(key) === counted) this.counts.delete(key);
+      if (this.counts.get(key) === ended) this.counts.delete(key);
     }
   }
 }
