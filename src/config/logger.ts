@@ -2,16 +2,9 @@
 import { createRequire } from 'node:module';
 import type { Params } from 'nestjs-pino';
 import { type Logger, pino } from 'pino';
-import sonic from 'sonic-boom';
 import type { Env } from './env.js';
+import { standardOutput } from './log-output.js';
 import { describeError, scrub } from './redact.js';
-
-/**
- * A write per line would take a twentieth of the service's time. Lines are at most 100 ms late, and none is lost when
- * the process exits, by an uncaught error included; only SIGKILL takes the last with it. While they cannot be written,
- * so many bytes of them are kept, and what is beyond is lost.
- */
-const IN_BATCHES = { sync: false, minLength: 4096, periodicFlush: 100, maxLength: 8 * 1024 * 1024 };
 
 /** Options for nestjs-pino. */
 export function loggerOptions(env: Env): Params {
@@ -34,36 +27,6 @@ export function loggerOptions(env: Env): Params {
 export function startLogger(env: Env): Logger {
   const { pinoHttp } = loggerOptions(env);
   return Array.isArray(pinoHttp) ? pino(...pinoHttp) : pino(pinoHttp);
-}
-
-let output: sonic.SonicBoom | undefined;
-
-/**
- * A log that cannot be written, as on a full disk, costs lines and no process. (Not pino's own destination, which would
- * let such an error end the process, and has an older writer that never comes back from writing its last lines there.)
- */
-function standardOutput(): sonic.SonicBoom {
-  if (output) return output;
-  const stream = new sonic.SonicBoom({ fd: process.stdout.fd, ...IN_BATCHES });
-  stream.on('error', tellLoss);
-  stream.on('drop', () => tellLoss(new Error('nobody takes its lines')));
-  process.on('exit', () => {
-    try {
-      stream.flushSync();
-    } catch (error) {
-      tellLoss(error as Error);
-    }
-  });
-  return (output = stream);
-}
-
-let isLossTold = false;
-
-/** Once for the life of the process: every further try fails alike. */
-function tellLoss({ message }: Error): void {
-  if (isLossTold) return;
-  isLossTold = true;
-  process.stderr.write(`The log cannot be written: ${message}. The service goes on, and lines are lost.\n`);
 }
 
 /** It is a development dependency: without it, lines stay JSON. */
