@@ -111,7 +111,7 @@ export class LoadShedding {
     const isNext = this.running < this.limit.current;
     const giveUp = isNext ? undefined : this.waiting.add(run);
     // Emitted once, whether the answer was sent or its client has gone.
-    response.once('close', () => {
+    response.on('close', () => {
       if (!giveUp?.()) this.running -= 1;
       this.startNext();
     });

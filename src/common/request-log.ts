@@ -16,7 +16,7 @@ export function followRequests(callerOf: (request: FastifyRequest) => string | u
   return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     const exchange: Exchange = { request, reply };
     // An answer that nobody waited for is never finished, but closed it is.
-    reply.raw.once('close', () => logRequest(exchange, callerOf(request)));
+    reply.raw.on('close', () => logRequest(exchange, callerOf(request)));
     requestBegun.around(exchange, done);
   };
 }

@@ -28,7 +28,7 @@ export class SlowReaders {
 
   /** Watches an answer until it is sent, or its client has gone. */
   watch(response: ServerResponse): void {
-    response.once('close', this.answers.add({ response }));
+    response.on('close', this.answers.add({ response }));
   }
 
   private cut(now: number): void {

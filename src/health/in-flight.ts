@@ -16,7 +16,7 @@ export class InFlight {
   follow(fastify: FastifyInstance): void {
     fastify.addHook('onRequest', (_request, reply, done) => {
       // Also when the client hangs up.
-      reply.raw.once('close', this.replies.add(reply));
+      reply.raw.on('close', this.replies.add(reply));
       if (this.isLast) void reply.header('connection', 'close');
       done();
     });
