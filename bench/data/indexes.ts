@@ -8,17 +8,15 @@ interface Index {
   readonly definition: string;
 }
 
-/** What a hand-written search over name and address has to have: without it, it would read the whole table. */
-export const BENCH_INDEXES: readonly Index[] = [
-  {
-    name: 'bench_full_name_ix',
-    definition: 'CREATE INDEX bench_full_name_ix ON contact USING gin (full_name gin_trgm_ops)',
-  },
-  {
-    name: 'bench_email_ix',
-    definition: 'CREATE INDEX bench_email_ix ON contact USING gin (email gin_trgm_ops)',
-  },
-];
+/**
+ * What a hand-written search over name and address has to have: without it, it would read the whole table. Their pending
+ * lists are as short as those of the service's own indexes, so that no writer of any server stops for a tenth of a second
+ * to sort four megabytes in.
+ */
+export const BENCH_INDEXES: readonly Index[] = ['full_name', 'email'].map((column) => ({
+  name: `bench_${column}_ix`,
+  definition: `CREATE INDEX bench_${column}_ix ON contact USING gin (${column} gin_trgm_ops) WITH (gin_pending_list_limit = 512)`,
+}));
 
 /** Drops the indexes of these tables but for those of constraints, and answers how to make them again. */
 export async function dropIndexes(client: pg.Client, tables: readonly string[]): Promise<Index[]> {
