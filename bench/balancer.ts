@@ -1,10 +1,10 @@
 // HAProxy as deploy/ has it, before one process of the service.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startChild } from './children.ts';
 import { type Server, freePort } from './servers.ts';
 
 /** Where servers are installed, which is not on everybody's PATH. */
@@ -26,7 +26,7 @@ export async function behindHaproxy(server: Server): Promise<Server> {
     // The others are not there.
     .replaceAll(/^ *server .* 10\.0\.0\.\d+:3000\n/gm, '');
   await writeFile(config, adapted);
-  const child = spawn('haproxy', ['-db', '-f', config], {
+  const child = startChild('haproxy', ['-db', '-f', config], {
     env: { ...process.env, PATH },
     stdio: 'ignore',
   });

@@ -1,5 +1,6 @@
 // The cost of growth: the service on data sets of several sizes, operation by operation, each size in turn.
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from './connection.ts';
 import { findPostmaster } from './cpu.ts';
 import { prepareDatabase } from './data/database.ts';
 import { type Sample, measureOne, rotated, tidyUp } from './measure.ts';
@@ -17,6 +18,7 @@ import { aligned, number } from './report.ts';
 import { type Numbers, medians } from './results.ts';
 import { chooseSamples } from './samples.ts';
 import { PATIENT, type Server, createKey, startServer } from './servers.ts';
+import { tellResults } from './tell.ts';
 
 /** So many times slower at most, from one size to the next. */
 const TARGET = 1.3;
@@ -79,9 +81,7 @@ async function grown(
   progress: Progress,
 ): Promise<Grown> {
   const url = await prepareDatabase({ serverUrl, contacts, fresh: options.fresh }, progress);
-  const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
-  client.on('error', () => {}); // the next query reports a lost connection
-  await client.connect();
+  const client = await connect(url);
   undo.push(() => client.end());
   await tidyUp(client);
   const server = await startServer('service', url, await createKey(url), PATIENT);
@@ -100,9 +100,8 @@ interface GrowthResult {
   sizes: ({ contacts: number } & Numbers)[];
 }
 
-function tell(results: readonly GrowthResult[], { json, growthSizes }: Options): void {
-  if (json === '-') return void process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-  const headings = ['operation', '', ...growthSizes.map((contacts) => `${group(contacts)} contacts`)];
+function tell(results: readonly GrowthResult[], options: Options): void {
+  const headings = ['operation', '', ...options.growthSizes.map((contacts) => `${group(contacts)} contacts`)];
   const rows = results.flatMap(({ operation, title, sizes }) => [
     [`${operation}. ${title}`, 'req/s', ...sizes.map((size, at) => rate(operation, size, sizes[at - 1]))],
     ['', 'p50 / p99 ms', ...sizes.map(({ p50, p99 }) => `${number(p50)} / ${number(p99)}`)],
@@ -112,9 +111,8 @@ function tell(results: readonly GrowthResult[], { json, growthSizes }: Options):
       ...sizes.map(({ serverCpu, databaseCpu }) => `${number(serverCpu)} / ${number(databaseCpu)}`),
     ],
   ]);
-  process.stdout.write(
-    `\n${aligned([headings, ...rows])}\n\nSlower at most ${TARGET}× from one size to the next, ${BY_MATCHES.join(' and ')} by its matches.\n`,
-  );
+  const note = `Slower at most ${TARGET}× from one size to the next, ${BY_MATCHES.join(' and ')} by its matches.`;
+  tellResults(options, results, () => `${aligned([headings, ...rows])}\n\n${note}`);
 }
 
 /** Requests per second, and how many times slower that is than at the size before. */

@@ -1,6 +1,7 @@
 // A database in use: readers and writers with the statements of a release that knows nothing of what is migrated.
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from './connection.ts';
 import { INSERTED_DOMAIN } from './operations.ts';
 
 export type Kind = 'read' | 'write';
@@ -80,10 +81,8 @@ const WRITES: readonly Turn[] = [
 export async function use(url: string, spared: string): Promise<Usage> {
   const clients: pg.Client[] = [];
   const connected = async (): Promise<pg.Client> => {
-    const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
-    client.on('error', () => {}); // the next statement reports a lost connection
+    const client = await connect(url);
     clients.push(client);
-    await client.connect();
     return client;
   };
   const taken: Record<Kind, { middle: number; ms: number }[]> = { read: [], write: [] };

@@ -33,8 +33,11 @@ interface Plan {
 
 /** A server that takes this long on its own learns nothing from a warm-up. */
 const SLOW_MS = 500;
-/** Pools answer ten at a time on few processors: after so many times an answer alone, each has come round twice. */
-const ANSWERS_ALONE = 16;
+/**
+ * Pools answer ten at a time on few processors: in so many times an answer alone each comes round four times, and what is not
+ * done at the end, which counts as nothing, is little beside what is.
+ */
+const ANSWERS_ALONE = 32;
 const LONGEST_SECONDS = 180;
 const QUIET_WITHIN_MS = 120_000;
 
@@ -82,24 +85,26 @@ interface Turn {
 /** One server at one operation, between two moments in which the database has nothing else to do. */
 export async function measureOne(
   { client, postmaster }: Database,
-  { server, operation, requests, seconds, warmUp }: Turn,
+  { server, operation, requests: asked, seconds, warmUp }: Turn,
 ): Promise<Sample> {
-  const load = { server, requests, connections: operation.connections };
+  const load = { server, requests: asked, connections: operation.connections };
   if (warmUp > 0) await measure({ ...load, seconds: warmUp, unique: unique() });
   await quiet(client);
   const before = { server: processCpu(server.pid), database: databaseCpu(postmaster) };
   const measured = await measure({ ...load, seconds, unique: unique() });
   // What was asked for is finished, though nobody waits for it any more: it costs what it costs.
   await quiet(client);
-  const { requests: count, requestsPerSecond, p50, p99 } = measured;
+  const { requests, requestsPerSecond, p50, p99 } = measured;
+  // Each connection had one more under way at the end.
+  const served = requests + operation.connections;
   return {
     operation: operation.key,
     server: server.name,
     requestsPerSecond,
     p50,
     p99,
-    serverCpu: perRequest(before.server, processCpu(server.pid), count),
-    databaseCpu: perRequest(before.database, databaseCpu(postmaster), count),
+    serverCpu: perRequest(before.server, processCpu(server.pid), served),
+    databaseCpu: perRequest(before.database, databaseCpu(postmaster), served),
   };
 }
 
@@ -110,7 +115,7 @@ export async function tidyUp(client: pg.Client): Promise<void> {
 }
 
 /** Waits until the database has nothing to do for a moment: whoever gave up waiting still kept it busy. */
-async function quiet(client: pg.Client): Promise<void> {
+export async function quiet(client: pg.Client): Promise<void> {
   const deadline = Date.now() + QUIET_WITHIN_MS;
   for (let idle = 0; idle < 3 && Date.now() < deadline; await sleep(30)) {
     const { rows } = await client.query<{ busy: boolean }>(
@@ -123,7 +128,7 @@ async function quiet(client: pg.Client): Promise<void> {
 }
 
 function perRequest(before: number | null, after: number | null, requests: number): number | null {
-  return before === null || after === null || requests === 0 ? null : (after - before) / requests;
+  return before === null || after === null ? null : (after - before) / requests;
 }
 
 export function rotated<T>(all: readonly T[], by: number): T[] {

@@ -1,10 +1,10 @@
 // What was measured of a migration, as tables for people and for machines.
-import { writeFileSync } from 'node:fs';
 import { CLIENTS, type Kind, type Usage, type Waits } from './in-use.ts';
 import type { Step } from './migration-steps.ts';
 import type { Options } from './options.ts';
 import { group } from './progress.ts';
 import { aligned, number } from './report.ts';
+import { tellResults } from './tell.ts';
 
 /** No read and no write takes longer, whatever is migrated meanwhile. */
 const LONGEST_MS = 1_000;
@@ -27,7 +27,8 @@ interface Measured {
 
 type Use = Record<Kind, Waits> & { seconds: number };
 
-export function tellMigration({ usage, course, secondsDown }: Measured, { contacts, json }: Options): void {
+export function tellMigration({ usage, course, secondsDown }: Measured, options: Options): void {
+  const { contacts } = options;
   const used = ({ from, to }: Span): Use => ({
     seconds: (to - from) / 1000,
     read: usage.waits('read', from, to),
@@ -47,9 +48,7 @@ export function tellMigration({ usage, course, secondsDown }: Measured, { contac
     secondsDown,
     longestMs: LONGEST_MS,
   };
-  if (json === '-') process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-  else process.stdout.write(text(results));
-  if (json !== undefined && json !== '-') writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
+  tellResults(options, results, () => text(results));
 }
 
 interface Results {
@@ -82,16 +81,14 @@ function text({ contacts, before, during, after, steps, fill, secondsDown }: Res
       verdict(step),
     ]),
   ]);
-  return `
-${group(contacts)} contacts, used by ${CLIENTS} readers and ${CLIENTS} writers; migrated in ${number(during.seconds)} s
+  return `${group(contacts)} contacts, used by ${CLIENTS} readers and ${CLIENTS} writers; migrated in ${number(during.seconds)} s
 
 ${phases}
 
 ${table}
 
 The fill went through ${group(fill.rows)} rows, ${group(fill.rowsPerSecond)} a second; it was killed after ${group(fill.brokenOffAt)} and went on from there.
-Counts, totals and documents agree with the contacts, and no index is invalid. All of it was undone in ${number(secondsDown)} s.
-`;
+Counts, totals and documents agree with the contacts, and no index is invalid. All of it was undone in ${number(secondsDown)} s.`;
 }
 
 const figures = (waits: Waits): string[] => [

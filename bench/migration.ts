@@ -1,7 +1,8 @@
 // Migrations on a full table in use: those that add the log of changes, counts and search documents, what each step
 // takes and how long others wait for it. The first run is killed in the middle of its fill, the second goes on.
 import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from './connection.ts';
 import { type Running, loadMigrator, runBuilt, startBuilt } from './built.ts';
 import { administer } from './data/administer.ts';
 import { generate } from './data/generate.ts';
@@ -41,9 +42,7 @@ export async function measureMigration(
   progress.note(`database ${name}: generating ${group(options.contacts)} contacts as of ${BEFORE}`);
   await generate({ url, contacts: options.contacts, searched: false }, progress);
 
-  const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
-  client.on('error', () => {}); // the next query reports a lost connection
-  await client.connect();
+  const client = await connect(url);
   undo.push(() => client.end());
   const { Migrator } = await loadMigrator();
   const { pending } = await new Migrator({ url }).status();

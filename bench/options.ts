@@ -12,7 +12,7 @@ Measures the built service and two baselines on one database, operation by opera
   --operations <a,b>  some of ${OPERATION_KEYS.join(', ')} (all)
   --rounds <n>        how often each server does each operation, in turns (3)
   --seconds <n>       how long each time (5); slow servers get longer, to answer at all
-  --warm-up <n>       seconds of load before each first time (1)
+  --warm-up <n>       seconds of load before each first time (3)
   --fresh             generates the data anew, though an earlier run's would do
 
   --json <file>       writes the results for machines; - for standard output
@@ -95,6 +95,14 @@ export function readOptions(args: string[]): Options {
   if (values.chart !== undefined && !values.chart.endsWith('.svg')) {
     throw new UsageError('--chart takes the name of an .svg file.');
   }
+  const [mode = 'compare'] = modes;
+  for (const name of ['chart', 'compare'] as const)
+    if (mode !== 'compare' && values[name] !== undefined)
+      throw new UsageError(`--${name} is for the comparison with the baselines, not for --${mode}.`);
+  if (values.compare !== undefined && values.json === '-')
+    throw new UsageError(
+      '--compare prints a table, where --json - prints JSON: name a file for one of them.',
+    );
   return {
     help: values.help === true,
     fresh: values.fresh === true,
@@ -102,11 +110,11 @@ export function readOptions(args: string[]): Options {
     operations: operations(values.operations),
     rounds: whole('rounds', values.rounds ?? (quick ? '2' : '3'), 1, 100),
     seconds: whole('seconds', values.seconds ?? (quick ? '2' : '5'), 1, 600),
-    warmUp: whole('warm-up', values['warm-up'] ?? '1', 0, 60),
+    warmUp: whole('warm-up', values['warm-up'] ?? (quick ? '1' : '3'), 0, 60),
     json: values.json,
     chart: values.chart,
     compare: values.compare,
-    mode: modes[0] ?? 'compare',
+    mode,
     soakMinutes: whole('soak', values.soak ?? '10', 1, 24 * 60),
     overloadFactor: whole('overload', values.overload ?? '5', 1, 100),
     behindHaproxy: values['behind-haproxy'] === true,

@@ -10,6 +10,7 @@ import type { Options } from './options.ts';
 import { type Progress, group } from './progress.ts';
 import { number } from './report.ts';
 import type { Server } from './servers.ts';
+import { tellResults } from './tell.ts';
 
 const CONNECTIONS = 32;
 
@@ -68,25 +69,22 @@ interface Outcome {
   readonly crowds: (Answers & { readonly offered: number })[];
 }
 
-function tell({ peaks, crowds }: Outcome, { json, contacts }: Options): void {
+function tell({ peaks, crowds }: Outcome, options: Options): void {
   const [peak, offered] = [mean(peaks), mean(crowds.map((crowd) => crowd.offered))];
   const good = rates(crowds, (crowd) => crowd.good);
   const refused = rates(crowds, (crowd) => crowd.refused);
   const share = good.perSecond / peak;
   const failed = failures(crowds);
-  if (json === '-') {
-    const result = { contacts, peak, peaks, offered, good: { ...good, share }, refused, failed };
-    return void process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  }
+  const { contacts } = options;
+  const result = { contacts, peak, peaks, offered, good: { ...good, share }, refused, failed };
   const mark = (reached: boolean): string => (reached ? '✓' : '✗');
   const kinds = Object.entries(failed).map(([status, count]) => `${count} of status ${status}`);
-  process.stdout.write(`
-peak            ${number(peak)} req/s by ${CONNECTIONS} connections: ${peaks.map(number).join(', ')}
+  const text = `peak            ${number(peak)} req/s by ${CONNECTIONS} connections: ${peaks.map(number).join(', ')}
 offered         ${number(offered)} req/s
 good answers    ${described(good)}, ${(share * 100).toFixed(0)} % of the peak ${mark(share >= KEPT_TARGET)}
 refused         ${described(refused)} ${mark(refused.p50 < REFUSAL_TARGET)}
-failed          ${kinds.join(', ') || 'none'}
-`);
+failed          ${kinds.join(', ') || 'none'}`;
+  tellResults(options, result, () => text);
 }
 
 interface Rates {

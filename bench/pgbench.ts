@@ -1,9 +1,9 @@
 // Runs pgbench, which sends prepared statements as fast as the database takes them.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runChild } from './children.ts';
+import { PGOPTIONS } from './servers.ts';
 
 interface Run {
   /** SQL; each client picks one of them at random, again and again. */
@@ -13,7 +13,8 @@ interface Run {
 }
 
 /**
- * Runs of a script per second.
+ * Runs of a script per second, after as long a time that does not count: until a connection has planned its statements, and
+ * has found in memory all pages it needs, it is several times slower.
  * @throws Error with what pgbench printed when a statement fails.
  */
 export async function pgbench(url: string, { scripts, clients, seconds }: Run): Promise<number> {
@@ -34,17 +35,14 @@ export async function pgbench(url: string, { scripts, clients, seconds }: Run): 
       '-c',
       String(clients),
       '-T',
+      String(2 * seconds + 1),
+      '-P',
       String(seconds),
       ...files,
       url,
     ];
-    const child = spawn('pgbench', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    }
-    const [code] = (await once(child, 'close')) as [number | null];
-    const [, rate] = /^tps = ([\d.]+)/m.exec(output) ?? [];
+    const { code, output } = await runChild('pgbench', args, { PGOPTIONS });
+    const rate = [...output.matchAll(/^progress: .*? ([\d.]+) tps/gm)].at(1)?.[1];
     if (code !== 0 || rate === undefined) throw new Error(`pgbench failed:\n${output.slice(0, 4_000)}`);
     return Number(rate);
   } finally {

@@ -10,6 +10,7 @@ import { type Recorder, type Statement, startRecorder } from './recorder.ts';
 import { aligned, number } from './report.ts';
 import { type Samples, chooseSamples } from './samples.ts';
 import { type Server, askedOf } from './servers.ts';
+import { tellResults } from './tell.ts';
 
 interface Physical {
   client: pg.Client;
@@ -19,11 +20,13 @@ interface Physical {
   options: Options;
 }
 
-/** Recorded per operation, each then a script of its own. */
-const RECORDED = 20;
+/** Recorded per operation, each then a script of its own, which each client has to plan once. */
+const RECORDED = 5;
+/** At once, as the service's pool has them. */
+const CLIENTS = 10;
 /** Not part of a request: what the service does meanwhile, and what only asks whether the connection lives. */
 const BESIDE =
-  /^\s*(SELECT\s+contact_fold_changes|LISTEN|SELECT 1\b)|\bpgboss\.|\b(FROM|UPDATE) api_key\b|\bINTO rate_limit\b/i;
+  /^\s*(SELECT\s+contact_fold_changes|LISTEN|SELECT 1\b|SELECT current_setting)|\bpgboss\.|\b(FROM|UPDATE) api_key\b|\bINTO rate_limit\b/i;
 
 export async function comparePhysical(physical: Physical, progress: Progress): Promise<void> {
   if (!isInstalled('pgbench')) throw new Error('pgbench is not installed: it comes with PostgreSQL.');
@@ -59,14 +62,10 @@ async function compare(
       scripts.push(recorded.map((statement) => `${scriptOf(statement, patched)};\n`).join(''));
     }
     const { seconds } = options;
-    const limit = await pgbench(url, { scripts, clients: connections, seconds });
-    const { requestsPerSecond } = await measure({
-      server: measured,
-      requests,
-      connections,
-      seconds,
-      unique: `p${key}`,
-    });
+    const limit = await pgbench(url, { scripts, clients: Math.min(connections, CLIENTS), seconds });
+    const load = { server: measured, requests, connections, seconds };
+    await measure({ ...load, unique: `w${key}` });
+    const { requestsPerSecond } = await measure({ ...load, unique: `p${key}` });
     rows.push([
       `${key}. ${title}`,
       String(statements),
@@ -79,8 +78,7 @@ async function compare(
   await tidyUp(client);
   progress.done();
   const headings = ['operation', 'statements', 'pgbench /s', 'service /s', 'of it'];
-  if (options.json === '-') process.stdout.write(`${JSON.stringify({ headings, rows }, null, 2)}\n`);
-  else process.stdout.write(`\n${aligned([headings, ...rows])}\n`);
+  tellResults(options, { headings, rows }, () => aligned([headings, ...rows]));
 }
 
 /** The second time: what the service remembers of the first is part of how it works. */
@@ -113,26 +111,41 @@ async function writePatched(client: pg.Client, samples: Samples): Promise<number
   return ids.length;
 }
 
-/** A patch is to change something each time, as those of the service do, and not the same few contacts. */
-function scriptOf(statement: Statement, patched: number): string {
-  const isPatch = /^\s*WITH changed AS \(\s*UPDATE contact\b/i.test(statement.text);
-  if (!isPatch) return inlined(statement);
-  const anyOfThem = inlined(statement)
-    .replace(/'ct_[a-z0-9]+'/, '(SELECT id FROM bench.patched WHERE n = :n)')
-    .replace(/("pipeline_stage" = )'\w+'/, `$1CASE c.pipeline_stage WHEN 'new' THEN 'won' ELSE 'new' END`);
-  return `\\set n random(1, ${patched})\n${anyOfThem}`;
+/** The statement with its values written out; what is written is other rows each time, as the service does it. */
+function scriptOf({ text, values }: Statement, patched: number): string {
+  const isPatch = /^\s*WITH changed AS \(\s*UPDATE contact\b/i.test(text);
+  const isWrite = isPatch || /^\s*INSERT INTO contact\b/i.test(text);
+  const literals = values.map((value) => (value === null ? 'NULL' : literal(value)));
+  if (isWrite) literals[0] = varied(literals[0] ?? '', isPatch ? ANY_PATCH : ANY_INSERT);
+  // pgbench takes a colon and a letter for a variable of its own, even in a literal such as 'HH24:MI'.
+  const written = text
+    .replaceAll(/(?<!:):(?=[A-Za-z_])/g, `'||':'||'`)
+    .replaceAll(/\$(\d+)/g, (_, index: string) => literals[Number(index) - 1] ?? 'NULL');
+  return isPatch ? `\\set n random(1, ${patched})\n${written}` : written;
 }
 
-/** The statement with its values written out; what has to be unique is taken from a sequence. */
-function inlined({ text, values }: Statement): string {
-  const isInsert = /^\s*INSERT/i.test(text);
-  const statement = text.replaceAll(/\$(\d+)/g, (_, index: string) => {
-    const value = values[Number(index) - 1] ?? null;
-    if (value === null) return 'NULL';
-    if (isInsert && value.startsWith('ct_')) return `('ct_bench' || nextval('bench.written'))`;
-    if (value.endsWith(`@${INSERTED_DOMAIN}`)) return `(nextval('bench.written') || '@${INSERTED_DOMAIN}')`;
-    return `'${value.replaceAll("'", "''")}'`;
-  });
-  // pgbench takes a colon and a letter for a variable of its own, even in a literal such as 'HH24:MI'.
-  return statement.replaceAll(/(?<!:):(?=[A-Za-z_])/g, `'||':'||'`);
+function literal(value: string): string {
+  return `'${value.replaceAll("'", "''").replaceAll(/:(?=[A-Za-z_])/g, `'||':'||'`)}'`;
+}
+
+/** Expressions that take the place of what stands in the JSON of a row. */
+type Variation = readonly (readonly [RegExp, string])[];
+const NEXT = `nextval('bench.written')`;
+const ANY_INSERT: Variation = [
+  [/(?<="id":")ct_\w+(?=")/, `'ct_bench' || ${NEXT}`],
+  [/(?<="email":")[^"]+(?=")/, `${NEXT} || '@${INSERTED_DOMAIN}'`],
+];
+const ANY_PATCH: Variation = [
+  [/(?<="id":")ct_\w+(?=")/, '(SELECT id FROM bench.patched WHERE n = :n)'],
+  [/(?<="title":"[^"]*)(?=")/, NEXT],
+  [/(?<="pipeline_stage":")\w+(?=")/, `('{new,won,lost}'::text[])[1 + ${NEXT} % 3]`],
+];
+
+/** @throws Error where the rows of a statement are not what they were when this was written. */
+function varied(rows: string, variation: Variation): string {
+  const json = variation.reduce((text, [place, expression]) => {
+    if (!place.test(text)) throw new Error(`There is no ${place.source} in what is written: ${rows}`);
+    return text.replace(place, () => `' || ${expression} || '`);
+  }, rows);
+  return `(${json})::json`;
 }

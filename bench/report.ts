@@ -39,9 +39,10 @@ function row(result: OperationResult, name: (typeof SERVER_NAMES)[number]): stri
 }
 
 function beside({ ratios, targets }: OperationResult, baseline: Baseline): string {
-  const target = targets[baseline];
-  const ratio = `${number(ratios[baseline])}×`;
-  return target === undefined ? ratio : `${ratio} ${mark(ratios[baseline] >= target)} (at least ${target}×)`;
+  const [target, ratio] = [targets[baseline], ratios[baseline]];
+  if (ratio === null) return 'no answer in time';
+  const times = `${number(ratio)}×`;
+  return target === undefined ? times : `${times} ${mark(ratio >= target)} (at least ${target}×)`;
 }
 
 /** What became of the service since an earlier run, absolutely and beside the baselines of either run. */
@@ -49,8 +50,10 @@ export function comparison(now: Results, earlier: Results): string {
   const rows = now.operations.flatMap((result) => {
     const before = earlier.operations.find(({ operation }) => operation === result.operation);
     if (!before) return [];
-    const times = (pick: (of: OperationResult) => number): string =>
-      `${(pick(result) / pick(before)).toFixed(2)}×`;
+    const times = (pick: (of: OperationResult) => number | null): string => {
+      const [value, earlierValue] = [pick(result), pick(before)];
+      return value === null || !earlierValue ? '–' : `${(value / earlierValue).toFixed(2)}×`;
+    };
     return [
       [
         `${result.operation}. ${result.title}`,
@@ -64,8 +67,11 @@ export function comparison(now: Results, earlier: Results): string {
     ];
   });
   const headings = ['operation', 'then', 'now', 'req/s', 'to fastify-pg', 'to nest-typeorm', 'p99'];
-  const sizes = now.contacts === earlier.contacts ? '' : ` with ${earlier.contacts} contacts`;
-  return `Since ${earlier.at}${sizes}:\n\n${aligned([headings, ...rows])}`;
+  const others = (['contacts', 'rounds', 'seconds', 'load', 'node', 'processors'] as const)
+    .filter((name) => now[name] !== earlier[name])
+    .map((name) => `${name} ${earlier[name]}`);
+  const difference = others.length === 0 ? '' : `, measured otherwise (${others.join(', ')})`;
+  return `Since ${earlier.at}${difference}:\n\n${aligned([headings, ...rows])}`;
 }
 
 /** @throws Error when the file holds no results. */

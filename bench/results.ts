@@ -11,8 +11,8 @@ export interface OperationResult {
   title: string;
   connections: number;
   servers: Record<ServerName, Numbers>;
-  /** The service's requests per second as a multiple of each baseline's. */
-  ratios: Record<Baseline, number>;
+  /** The service's requests per second as a multiple of each baseline's; null where that has not answered in time at all. */
+  ratios: Record<Baseline, number | null>;
   targets: Partial<Record<Baseline, number>>;
 }
 
@@ -45,8 +45,10 @@ export function summarize(samples: readonly Sample[]): OperationResult[] {
         ServerName,
         Numbers
       >;
-      const ratio = (baseline: Baseline): number =>
-        servers.service.requestsPerSecond / servers[baseline].requestsPerSecond;
+      const ratio = (baseline: Baseline): number | null => {
+        const { requestsPerSecond } = servers[baseline];
+        return requestsPerSecond === 0 ? null : servers.service.requestsPerSecond / requestsPerSecond;
+      };
       const ratios = { 'fastify-pg': ratio('fastify-pg'), 'nest-typeorm': ratio('nest-typeorm') };
       return { operation: key, title, connections, servers, ratios, targets };
     },

@@ -1,9 +1,10 @@
 // `npm run bench`: prepares data, starts the servers, measures, and tells.
 import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import pg from 'pg';
+import { connect } from './connection.ts';
 import { checkAgreement } from './agreement.ts';
 import { chart } from './chart.ts';
+import { endChildren } from './children.ts';
 import { prepareDatabase } from './data/database.ts';
 import { openDatabaseServer, shownSettings } from './database-server.ts';
 import { measureGrowth } from './growth.ts';
@@ -21,6 +22,7 @@ import { chooseSamples } from './samples.ts';
 import { PATIENT, SERVER_NAMES, type Server, createKey, startServer } from './servers.ts';
 import { tellSizes } from './sizes.ts';
 import { soak } from './soak.ts';
+import { requireWritable, tellResults } from './tell.ts';
 import { compareWrites } from './writes.ts';
 
 process.exitCode = await main(process.argv.slice(2));
@@ -30,7 +32,10 @@ async function main(args: string[]): Promise<number> {
   const cleanUp = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
   };
-  const interrupted = (): void => void cleanUp().finally(() => process.exit(130));
+  const interrupted = (): void => {
+    endChildren();
+    void cleanUp().finally(() => process.exit(130));
+  };
   try {
     const options = readOptions(args);
     if (options.help) {
@@ -51,6 +56,7 @@ async function main(args: string[]): Promise<number> {
 
 async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<void> {
   const earlier = options.compare === undefined ? null : readResults(options.compare);
+  requireWritable(options);
   const progress = new Progress();
   const server = await openDatabaseServer();
   undo.push(() => server.stop());
@@ -58,9 +64,7 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
     return measureMigration({ serverUrl: server.url, options, undo }, progress);
   if (options.mode === 'growth') return measureGrowth({ serverUrl: server.url, options, undo }, progress);
   const url = await prepareDatabase({ serverUrl: server.url, ...options }, progress);
-  const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
-  client.on('error', () => {}); // the next query reports a lost connection
-  await client.connect();
+  const client = await connect(url);
   undo.push(() => client.end());
   await tidyUp(client); // what an interrupted run left
   if (options.mode === 'sizes') return tellSizes(client, options);
@@ -111,22 +115,16 @@ async function allOrNone<T>(starting: readonly Promise<T>[]): Promise<T[]> {
   return Promise.all(starting);
 }
 
-function tell(results: Results, { json, chart: picture }: Options, earlier: Results | null): void {
-  if (json === '-') process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
-  else {
-    const { contacts, rounds, seconds, load, node, processors, database, agreed } = results;
-    const settings = Object.entries(database).map(([name, value]) => `${name} ${value}`);
-    process.stdout.write(`
-${group(contacts)} contacts; ${rounds} rounds of ${seconds} s by ${load} on ${processors}, Node ${node}
+function tell(results: Results, options: Options, earlier: Results | null): void {
+  const { contacts, rounds, seconds, load, node, processors, database, agreed } = results;
+  const settings = Object.entries(database).map(([name, value]) => `${name} ${value}`);
+  const text = `${group(contacts)} contacts; ${rounds} rounds of ${seconds} s by ${load} on ${processors}, Node ${node}
 PostgreSQL: ${settings.join(', ')}
 ${agreed} requests were answered alike by all three before measuring. CPU and db: processor time per request.
 
-${table(results)}
-`);
-    if (earlier) process.stdout.write(`\n${comparison(results, earlier)}\n`);
-  }
-  if (json !== undefined && json !== '-') writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
-  if (picture !== undefined) writeFileSync(picture, chart(results));
+${table(results)}`;
+  tellResults(options, results, () => (earlier ? `${text}\n\n${comparison(results, earlier)}` : text));
+  if (options.chart !== undefined) writeFileSync(options.chart, chart(results));
 }
 
 function explain(error: unknown): string {

@@ -36,6 +36,9 @@ export function askedOf(server: Server, { ofService, ...request }: Request): Ask
   return { ...request, path, headers: { ...headers, ...json } };
 }
 
+/** What the service sets for its connections, and whoever runs any server may set for its role: no baseline goes without. */
+export const PGOPTIONS = '-c jit=off -c work_mem=16MB';
+
 /** Everybody waits as long as it takes, as with the baselines, which know no such limits. */
 export const PATIENT: NodeJS.ProcessEnv = { DATABASE_POOL_WAIT_MS: '60000', DATABASE_TIMEOUT_MS: '60000' };
 
@@ -82,6 +85,7 @@ export async function startServer(
     NODE_ENV: 'production',
     DATABASE_URL: databaseUrl,
     DATABASE_DIRECT_URL: '',
+    PGOPTIONS,
     HOST: '127.0.0.1',
     PORT: String(port),
     PUBLIC_URL: url,

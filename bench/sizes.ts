@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { Options } from './options.ts';
 import { aligned, number } from './report.ts';
+import { tellResults } from './tell.ts';
 
 interface Size {
   table: string;
@@ -14,7 +15,8 @@ const MEGABYTE = 1_000_000;
 /** Indexes that only the baselines' searches need. */
 const OF_BASELINES = /^bench_/;
 
-export async function tellSizes(client: pg.Client, { contacts, json }: Options): Promise<void> {
+export async function tellSizes(client: pg.Client, options: Options): Promise<void> {
+  const { contacts } = options;
   const { rows } = await client.query<Size>(
     `WITH counted AS (
        SELECT oid, relname FROM pg_class
@@ -27,14 +29,13 @@ export async function tellSizes(client: pg.Client, { contacts, json }: Options):
      ORDER BY "table", "index" NULLS FIRST`,
   );
   const sizes = rows.filter(({ index }) => !OF_BASELINES.test(index ?? ''));
-  if (json === '-') return void process.stdout.write(`${JSON.stringify({ contacts, sizes }, null, 2)}\n`);
   const perMillion = (bytes: number): string => number((bytes / contacts) * (1_000_000 / MEGABYTE));
   const all = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
-  process.stdout.write(
-    `\n${aligned([
+  tellResults(options, { contacts, sizes }, () =>
+    aligned([
       ['table', 'index', 'MB per million contacts'],
       ...sizes.map(({ table, index, bytes }) => [table, index ?? '', perMillion(bytes)]),
       ['all', '', perMillion(all)],
-    ])}\n`,
+    ]),
   );
 }

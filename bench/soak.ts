@@ -9,6 +9,7 @@ import type { Options } from './options.ts';
 import type { Progress } from './progress.ts';
 import { number } from './report.ts';
 import type { Server } from './servers.ts';
+import { tellResults } from './tell.ts';
 
 const CONNECTIONS = 32;
 const SAMPLE_EVERY_MS = 5_000;
@@ -56,12 +57,12 @@ export async function soak({ client, start, options }: Soak, progress: Progress)
 function tell(
   measured: Awaited<ReturnType<typeof measure>>,
   memory: readonly { minutes: number; megabytes: number }[],
-  { json, soakMinutes }: Options,
+  options: Options,
 ): void {
   const sizes = memory.map(({ megabytes }) => megabytes);
   const settled = memory.slice(Math.floor(memory.length * SETTLING_SHARE));
   const result = {
-    minutes: soakMinutes,
+    minutes: options.soakMinutes,
     requestsPerSecond: measured.requestsPerSecond,
     p50: measured.p50,
     p99: measured.p99,
@@ -72,12 +73,14 @@ function tell(
       slope: slope(settled),
     },
   };
-  if (json === '-') return void process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   const { first, last, max, slope: growth } = result.memory;
-  process.stdout.write(
-    `\n${number(measured.requestsPerSecond)} req/s, p50 ${number(measured.p50)} ms, p99 ${number(measured.p99)} ms\n` +
+  tellResults(
+    options,
+    result,
+    () =>
+      `${number(measured.requestsPerSecond)} req/s, p50 ${number(measured.p50)} ms, p99 ${number(measured.p99)} ms\n` +
       `memory of the process (MB): first ${number(first)}, last ${number(last)}, max ${number(max)}, ` +
-      `growth ${growth === null ? '–' : growth.toFixed(2)} a minute after the first ${SETTLING_SHARE * 100} %\n`,
+      `growth ${growth === null ? '–' : growth.toFixed(2)} a minute after the first ${SETTLING_SHARE * 100} %`,
   );
 }
 

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { isInstalled, measure } from './load.ts';
-import { rotated, tidyUp } from './measure.ts';
+import { quiet, rotated, tidyUp } from './measure.ts';
 import { INSERTED_DOMAIN, type Request, UNIQUE } from './operations.ts';
 import type { Options } from './options.ts';
 import { pgbench } from './pgbench.ts';
@@ -11,6 +11,7 @@ import type { Progress } from './progress.ts';
 import { aligned, number } from './report.ts';
 import { median } from './results.ts';
 import type { Server } from './servers.ts';
+import { tellResults } from './tell.ts';
 
 const WRITERS = 64;
 const TYPE = 'lead';
@@ -101,10 +102,12 @@ export async function compareWrites(
             const of = WAYS.length * WRITES.length * KEPT.length * options.rounds;
             progress.step(rates.length, of, `${write} by ${way}, ${kept} kept`);
           }
+        // Whoever has left has still been answered.
+        await quiet(client);
         if (kept !== 'nothing') await requireExact(client, service);
-        // Rows that came without the triggers have to go without them.
-        await tidyUp(client);
       } finally {
+        // Rows that came without the triggers have to go without them, whatever ends this.
+        await tidyUp(client);
         await keep(client, triggers, 'everything');
       }
     }
@@ -202,7 +205,7 @@ async function requireExact(client: pg.Client, { url, headers }: Server): Promis
   }
 }
 
-function tell(rates: readonly Rate[], { json }: Options): void {
+function tell(rates: readonly Rate[], options: Options): void {
   const of = (write: Write, way: Way, kept: Kept): number =>
     median(
       rates
@@ -220,7 +223,6 @@ function tell(rates: readonly Rate[], { json }: Options): void {
       return { write, way, perSecond: { everything, counts, nothing }, ratios, target: TARGET };
     }),
   );
-  if (json === '-') return void process.stdout.write(`${JSON.stringify(results, null, 2)}\n`);
   const judged = (ratio: number): string => `${ratio.toFixed(2)} ${ratio >= TARGET ? '✓' : '✗'}`;
   const rows = results.map(({ write, way, perSecond, ratios }) => [
     `${write}, ${way}`,
@@ -234,7 +236,10 @@ function tell(rates: readonly Rate[], { json }: Options): void {
     'counts / nothing',
     'everything / nothing',
   ];
-  process.stdout.write(
-    `\n${aligned([headings, ...rows])}\n\nNo count is lost: totals agree with count(*). Both ratios are to be ${TARGET} at least.\n`,
+  tellResults(
+    options,
+    results,
+    () =>
+      `${aligned([headings, ...rows])}\n\nNo count is lost: totals agree with count(*). Both ratios are to be ${TARGET} at least.`,
   );
 }

@@ -2,6 +2,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { findProgram } from './support/find-program.js';
@@ -34,6 +37,9 @@ async function query<Row extends object>(statement: string, contacts?: number): 
   }
 }
 
+const bench = (args: string[], settings = {}): Promise<Finished> =>
+  run('npm', ['run', '--silent', 'bench', '--', ...args], settings);
+
 async function run(program: string, args: string[], settings = {}): Promise<Finished> {
   const child = spawn(program, args, {
     cwd: ROOT,
@@ -50,17 +56,7 @@ async function run(program: string, args: string[], settings = {}): Promise<Fini
 
 test('measures three servers that agree, and leaves the data as it was', async () => {
   const size = ['--contacts', String(CONTACTS), '--rounds', '1', '--seconds', '1', '--warm-up', '0'];
-  const { code, stdout, stderr } = await run('npm', [
-    'run',
-    '--silent',
-    'bench',
-    '--',
-    '--operations',
-    'd2,g',
-    '--json',
-    '-',
-    ...size,
-  ]);
+  const { code, stdout, stderr } = await bench(['--operations', 'd2,g', '--json', '-', ...size]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('requests compared') });
 
   const results = JSON.parse(stdout);
@@ -83,20 +79,16 @@ test('measures three servers that agree, and leaves the data as it was', async (
   expect(await countContacts()).toBe(CONTACTS);
 }, 120_000);
 
-test('tells what tables and indexes take on disk', async () => {
-  const { code, stdout } = await run('npm', [
-    'run',
-    '--silent',
-    'bench',
-    '--',
-    '--sizes',
-    '--json',
-    '-',
-    '--contacts',
-    String(CONTACTS),
-  ]);
+test('tells what tables and indexes take on disk, people and programs', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'contacts-'));
+  const file = join(folder, 'sizes.json');
+  const { code, stdout } = await bench(['--sizes', '--json', file, '--contacts', String(CONTACTS)]);
   expect(code).toBe(0);
-  const { sizes } = JSON.parse(stdout) as { sizes: { table: string; index: string | null; bytes: number }[] };
+  expect(stdout).toMatch(/^contact_search +contact_search_document_ix +[\d.]+$/m);
+  const { sizes } = JSON.parse(await readFile(file, 'utf8')) as {
+    sizes: { table: string; index: string | null; bytes: number }[];
+  };
+  await rm(folder, { recursive: true });
   const bytesOf = (table: string, index: string | null): number | undefined =>
     sizes.find((size) => size.table === table && size.index === index)?.bytes;
   // 200 bytes or more each, with the columns that every contact has.
@@ -104,6 +96,23 @@ test('tells what tables and indexes take on disk', async () => {
   expect(bytesOf('contact_search', 'contact_search_document_ix')).toBeGreaterThan(CONTACTS * 10);
   expect(sizes.filter(({ index }) => index?.startsWith('bench_'))).toEqual([]);
 }, 120_000);
+
+(findProgram('pgbench') === undefined ? test.skip : test)(
+  'sends the statements of the service by themselves, which write other rows each time or are refused',
+  async () => {
+    const size = ['--contacts', String(CONTACTS), '--seconds', '1', '--operations', 'f,g,h'];
+    const { code, stdout, stderr } = await bench(['--physical', '--json', '-', ...size]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('under pgbench: done') });
+    const { rows } = JSON.parse(stdout) as { rows: string[][] };
+    expect(rows.map(([operation, statements]) => [operation?.slice(0, 2), statements])).toEqual([
+      ['f.', '1'],
+      ['g.', '1'],
+      ['h.', '1'],
+    ]);
+    expect(await countContacts()).toBe(CONTACTS);
+  },
+  120_000,
+);
 
 test('measures no schema that somebody has changed', async () => {
   const alter = (change: string) =>
@@ -123,8 +132,8 @@ test('measures no schema that somebody has changed', async () => {
 test('tells what becomes of an operation as contacts grow', async () => {
   // Given backwards: from the smallest on they come by themselves.
   const size = ['--growth', `${CONTACTS},${SMALLER}`, '--rounds', '1', '--seconds', '1', '--warm-up', '0'];
-  const args = ['run', '--silent', 'bench', '--', '--operations', 'f,g', '--json', '-', ...size];
-  const { code, stdout, stderr } = await run('npm', args);
+  const args = ['--operations', 'f,g', '--json', '-', ...size];
+  const { code, stdout, stderr } = await bench(args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('measuring: done') });
 
   const results = JSON.parse(stdout) as { operation: string; sizes: { requestsPerSecond: number }[] }[];
@@ -145,8 +154,8 @@ test('tells what becomes of an operation as contacts grow', async () => {
 
 test('tells what a write pays for counts and documents, and keeps both afterwards', async () => {
   const size = ['--contacts', String(CONTACTS), '--rounds', '1', '--seconds', '3'];
-  const args = ['run', '--silent', 'bench', '--', '--writes', '--json', '-', ...size];
-  const { code, stdout, stderr } = await run('npm', args);
+  const args = ['--writes', '--json', '-', ...size];
+  const { code, stdout, stderr } = await bench(args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('64 writers: done') });
 
   const results = JSON.parse(stdout) as { write: string; way: string; perSecond: Record<string, number> }[];
@@ -165,16 +174,7 @@ test('tells what a write pays for counts and documents, and keeps both afterward
 test('migrates a table in use, goes on after the run was killed, and undoes it all', async () => {
   // More than one batch before the third at which the first run is killed.
   const size = ['--contacts', '20000', '--seconds', '3'];
-  const { code, stdout, stderr } = await run('npm', [
-    'run',
-    '--silent',
-    'bench',
-    '--',
-    '--migration',
-    '--json',
-    '-',
-    ...size,
-  ]);
+  const { code, stdout, stderr } = await bench(['--migration', '--json', '-', ...size]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('goes on at step 1') });
 
   const results = JSON.parse(stdout);
@@ -208,8 +208,8 @@ test.each([
   'overloads %s, which answers some and refuses the rest',
   async (_what, more, settings) => {
     const size = ['--contacts', String(CONTACTS), '--rounds', '1', '--seconds', '3', '--warm-up', '0'];
-    const args = ['run', '--silent', 'bench', '--', '--overload', '20', '--json', '-', ...size, ...more];
-    const { code, stdout, stderr } = await run('npm', args, settings);
+    const args = ['--overload', '20', '--json', '-', ...size, ...more];
+    const { code, stdout, stderr } = await bench(args, settings);
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('20 times as many') });
     const rates = { perSecond: expect.any(Number), p50: expect.any(Number), p99: expect.any(Number) };
     const result = JSON.parse(stdout);
@@ -228,6 +228,9 @@ test.each([
   [['--opperations', 'a'], 'There is no option --opperations; did you mean --operations?'],
   [['--operations', 'a,x'], 'there is no operation "x"; choose from a, b, b2, c, d1, d2, e, f, g, h.'],
   [['--growth', '1000,lots'], '--growth takes a whole number from 1000 to 30000000, not "lots".'],
+  [['--sizes', '--chart', 'sizes.svg'], '--chart is for the comparison with the baselines, not for --sizes.'],
+  [['--json', '/nowhere/results.json'], '--json: /nowhere/results.json cannot be written: ENOENT'],
+  [['--json', '-', '--compare', 'then.json'], '--compare prints a table, where --json - prints JSON'],
   [['--contacts', 'many'], '--contacts takes a whole number from 1000 to 30000000, not "many".'],
 ])('refuses %j with a sentence that helps', async (options, sentence) => {
   const refused = { code: 2, stdout: '', stderr: expect.stringContaining(sentence) };

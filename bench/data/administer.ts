@@ -1,9 +1,9 @@
 // Single statements on a database of the bench's, in a connection of their own.
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from '../connection.ts';
 
 export async function administer(url: string, statements: readonly string[]): Promise<pg.QueryResult[]> {
-  const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
-  await client.connect();
+  const client = await connect(url);
   try {
     const results: pg.QueryResult[] = [];
     for (const statement of statements) results.push(await client.query(statement));

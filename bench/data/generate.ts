@@ -1,5 +1,6 @@
 // Fills a migrated, empty database with companies and contacts, set by set.
-import pg from 'pg';
+import type pg from 'pg';
+import { connect } from '../connection.ts';
 import { type Progress, group } from '../progress.ts';
 import { DRAWING_FUNCTIONS } from './draw.ts';
 import { BENCH_INDEXES, createIndexes, dropIndexes } from './indexes.ts';
@@ -19,8 +20,7 @@ interface Wanted {
 
 /** Generates the contacts; the database is complete when this returns, and useless when it throws. */
 export async function generate({ url, contacts, searched }: Wanted, progress: Progress): Promise<void> {
-  const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
-  await client.connect();
+  const client = await connect(url);
   try {
     await client.query(
       `SET statement_timeout = 0; SET client_min_messages = warning; SET work_mem = '256MB'; SET jit = off`,

@@ -1,6 +1,7 @@
 // Indexes out of the way while rows are inserted by the million, and built again afterwards, several at once.
 import { availableParallelism } from 'node:os';
 import pg from 'pg';
+import { connect } from '../connection.ts';
 import type { Progress } from '../progress.ts';
 
 interface Index {
@@ -41,8 +42,7 @@ export async function createIndexes(
   const waiting = [...indexes];
   let built = 0;
   const work = async (): Promise<void> => {
-    const client = new pg.Client({ connectionString: url, application_name: 'contacts-bench' });
-    await client.connect();
+    const client = await connect(url);
     try {
       await client.query(`SET maintenance_work_mem = '1GB'; SET max_parallel_maintenance_workers = 0`);
       for (let next = waiting.shift(); next; next = waiting.shift()) {

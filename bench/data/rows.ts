@@ -62,6 +62,8 @@ Purchasing,Research,Management`.split(/,\s*/);
 const RANKS =
   `Manager,Specialist,Engineer,Director,Assistant,Head of,Consultant,Coordinator,Analyst,Vice President,
 Officer,Trainee`.split(/,\s*/);
+/** All that a contact may have. */
+export const TITLES = DEPARTMENTS.flatMap((department) => RANKS.map((rank) => `${department} ${rank}`));
 const INDUSTRIES =
   `Software,Manufacturing,Retail,Healthcare,Finance,Logistics,Energy,Education,Media,Food,Construction,
 Travel`.split(/,\s*/);
