@@ -6,11 +6,12 @@ import type { Order } from './order.js';
 export interface Cursor {
   /** One text per sort key, the id last. */
   readonly keys: readonly string[];
+  /** In an order that puts one row first: the id of that row, empty where there was none. */
+  readonly first?: string;
 }
 
 /** Whether PostgreSQL can read a key as the type: a forged cursor must not make it fail. */
-const IS_KEY: Record<'int' | Order['sort']['type'], (text: string) => boolean> = {
-  int: (text) => text === '0' || text === '1',
+const IS_KEY: Record<Order['sort']['type'], (text: string) => boolean> = {
   timestamptz: (text) => {
     const [, moment, hours, minutes = '00'] =
       /^(\d{4}-.{14,21})([+-](?:0\d|1[0-5]))(?::(\d\d))?$/.exec(text) ?? [];
@@ -23,9 +24,11 @@ const IS_KEY: Record<'int' | Order['sort']['type'], (text: string) => boolean> =
 /** Neither an overflow nor an underflow. */
 const isNormal = (value: number): boolean => Number.isFinite(value) && value !== 0;
 
-/** The cursor after the row with these sort keys. */
-export function encodeCursor(orderName: string, keys: readonly string[]): string {
-  return Buffer.from(JSON.stringify([orderName, ...keys])).toString('base64url');
+/** The text that `decodeCursor` reads. */
+export function encodeCursor({ name }: Order, { keys, first }: Cursor): string {
+  return Buffer.from(JSON.stringify([name, ...(first === undefined ? [] : [first]), ...keys])).toString(
+    'base64url',
+  );
 }
 
 /**
@@ -35,12 +38,13 @@ export function encodeCursor(orderName: string, keys: readonly string[]): string
 export function decodeCursor(text: string | undefined, order: Order): Cursor | null | undefined {
   if (text === undefined) return undefined;
   if (text === '') return null;
-  const [name, ...keys] = parse(text);
+  const [name, ...rest] = parse(text);
   if (name !== order.name) throw invalidCursor(`belongs to another order (sort=${order.name} is asked for)`);
-  const types = [...(order.first ? (['int'] as const) : []), order.sort.type, 'text' as const];
+  const [first, keys] = order.first ? [rest[0], rest.slice(1)] : [undefined, rest];
+  const types = [order.sort.type, 'text' as const];
   const sound = keys.length === types.length && types.every((type, index) => IS_KEY[type](keys[index] ?? ''));
   if (!sound) throw invalidCursor();
-  return { keys };
+  return { keys, first };
 }
 
 function parse(text: string): string[] {

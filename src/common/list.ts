@@ -66,6 +66,8 @@ interface Row {
   has_more: boolean;
   /** Sort keys of the last item of a full page. */
   last: string[] | null;
+  /** The id of the row that comes first, where a walk begins with one. */
+  first?: string | null;
 }
 
 /** Runs the list; `params` already holds what the parts of the request refer to. */
@@ -77,7 +79,8 @@ export async function listPage<Also = unknown>(
   const { order, page, limit, cursor } = request;
   const [row] = (await db.query(listStatement(request, params), params.values)) as [Row & Also];
   const { total, shown, has_more: hasMore } = row;
-  const next = hasMore && row.last ? `"${encodeCursor(order.name, row.last)}"` : null;
+  const next =
+    hasMore && row.last ? `"${encodeCursor(order, cursorAfter(request, row.last, row.first))}"` : null;
   const text =
     `{"items":[${row.items ?? ''}]` +
     (request.total === 'none' ? '' : `,"total":${total}`) +
@@ -86,10 +89,14 @@ export async function listPage<Also = unknown>(
   return { page: new JsonText(text), total, shown, hasMore, also: row };
 }
 
+function cursorAfter({ order, cursor }: ListRequest, last: readonly string[], first: Row['first']): Cursor {
+  return order.first ? { keys: last.slice(1), first: cursor?.first ?? first ?? '' } : { keys: last };
+}
+
 function listStatement(request: ListRequest, params: Params): string {
   const { rows, id, where, order, items, readInPlace, page, limit, cursor, inOnePass, total, start, also } =
     request;
-  const keys = sortKeys(order, id);
+  const keys = sortKeys(request, params);
   const names = keys.map((_key, index) => `key${index}`);
   const inOrder = names.map((name) => `${name} ${order.descending ? 'DESC' : 'ASC'}`).join(', ');
   const after = (columns: string[]): string[] =>
@@ -106,9 +113,11 @@ function listStatement(request: ListRequest, params: Params): string {
   const isFirst = page === 1 || cursor !== undefined;
   const skip = start?.skip ?? (isFirst ? '0' : `${params.add((page - 1) * limit)}::bigint`);
   const last =
-    cursor === undefined
-      ? 'NULL'
-      : `max(ARRAY[${names.map((name) => `${name}::text`).join(', ')}]) FILTER (WHERE place = ${limit})`;
+    cursor === undefined ? 'NULL' : `max(${lastKeys(order, names)}) FILTER (WHERE place = ${limit})`;
+  const first =
+    order.first && cursor === null
+      ? `, max(${names.at(-1)}) FILTER (WHERE ${names[0]} = ${rank(order, true)}) AS first`
+      : '';
   // Without the OFFSET 0 that follows it, the total would be had once for each mention of it.
   const counted = `SELECT ${totalOf(total, inOnePass ? 'FROM hits' : `FROM ${rows} ${matching(where)}`)} AS total`;
   // One row more than asked for tells whether there is a next page. The limit is no parameter, for the planner has
@@ -128,7 +137,7 @@ function listStatement(request: ListRequest, params: Params): string {
     )
     SELECT * FROM (
       SELECT string_agg(item, ',' ORDER BY ${inOrder}) FILTER (WHERE place <= ${limit}) AS items,
-        LEAST(count(*), ${limit})::int AS shown, count(*) > ${limit} AS has_more, ${last} AS last
+        LEAST(count(*), ${limit})::int AS shown, count(*) > ${limit} AS has_more, ${last} AS last${first}
       FROM listed
     ) AS listing
     CROSS JOIN (${also ? `SELECT total, ${also} FROM (${counted} OFFSET 0) AS counted` : counted}) AS whole`;
@@ -144,15 +153,34 @@ function totalOf(total: Total, matches: string): string {
 }
 
 /** The order's expressions, most significant first; all run in the order's direction, so a row compares as one. */
-function sortKeys({ sort, descending, first }: Order, id: string): string[] {
-  const rank = first
-    ? [`(CASE WHEN ${first} THEN ${descending ? 1 : 0} ELSE ${descending ? 0 : 1} END)`]
-    : [];
-  return [...rank, sort.expression, id];
+function sortKeys({ order, id, cursor }: ListRequest, params: Params): string[] {
+  const { sort, first } = order;
+  if (!first) return [sort.expression, id];
+  // What holds of a row may change in the midst of a walk, but not which row it began with.
+  const isFirst = cursor ? `${id} = ${params.add(cursor.first)}` : first(params);
+  return [
+    `(CASE WHEN ${isFirst} THEN ${rank(order, true)} ELSE ${rank(order, false)} END)`,
+    sort.expression,
+    id,
+  ];
 }
 
-function keysetCondition(order: Order, keys: string[], cursor: Cursor, params: Params): string {
-  const types = [...(order.first ? ['int'] : []), order.sort.type, 'text'];
-  const values = cursor.keys.map((value, index) => `${params.add(value)}::${types[index]}`);
-  return `(${keys.join(', ')}) ${order.descending ? '<' : '>'} (${values.join(', ')})`;
+/** The sort key that puts a row before all others, or among them. */
+const rank = ({ descending }: Order, isFirst: boolean): 0 | 1 => (isFirst === descending ? 1 : 0);
+
+/** An array of the keys as texts. Times in UTC: the session's time zone may once have been off by seconds. */
+function lastKeys({ sort }: Order, names: readonly string[]): string {
+  const texts = names.map((name, index) =>
+    sort.type === 'timestamptz' && index === names.length - 2
+      ? `(${name} AT TIME ZONE 'UTC')::text || '+00'`
+      : `${name}::text`,
+  );
+  return `ARRAY[${texts.join(', ')}]`;
+}
+
+function keysetCondition(order: Order, columns: string[], { keys, first }: Cursor, params: Params): string {
+  const [key, id] = keys;
+  const values = [`${params.add(key)}::${order.sort.type}`, `${params.add(id)}::text`];
+  if (order.first) values.unshift(String(rank(order, first === id)));
+  return `(${columns.join(', ')}) ${order.descending ? '<' : '>'} (${values.join(', ')})`;
 }

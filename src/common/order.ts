@@ -1,4 +1,5 @@
 // What a list is ordered by.
+import type { Params } from './sql.js';
 
 /** What a list can be ordered by. A null counts as the smallest value, so both directions share an index. */
 export interface Sort {
@@ -11,6 +12,6 @@ export interface Order {
   readonly name: string;
   readonly sort: Sort;
   readonly descending: boolean;
-  /** Condition of the rows that come before all others. */
-  readonly first?: string;
+  /** Condition of the one row, at most, that comes before all others. A walk keeps to the row that met it at its beginning. */
+  readonly first?: (params: Params) => string;
 }

@@ -66,7 +66,7 @@ export class ContactListsRepository {
     const { life } = this.totals;
     const params = new Params();
     const where = [...rowsVisibleTo(caller, params), ...filterConditions(query, params)];
-    const order = listOrder(query, params);
+    const order = listOrder(query);
     const cursor = decodeCursor(query.cursor, order);
     const remembers = isRemembered(way, shape);
     const reading = readIn(way, { shape, where, cursor }, params);

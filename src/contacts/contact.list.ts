@@ -37,9 +37,12 @@ function canWalk({ query: { search }, isWithinFew, isNewestFirst, isDeep }: List
   return isTerm && !isWithinFew && isNewestFirst && !isDeep;
 }
 
-/** What a total has to be remembered with: the snapshot it is of, and the newest fold of the log that this sees. */
+/**
+ * What a total has to be remembered with: the snapshot it is of, and the newest fold of the log that this sees. Nothing on a
+ * standby, should the service have been led to one: a snapshot taken there does not tell which transactions are running.
+ */
 export const AS_OF = `
-  CASE WHEN total >= ${WORTH_REMEMBERING} THEN (SELECT pg_current_snapshot())::text END AS as_of,
+  CASE WHEN total >= ${WORTH_REMEMBERING} AND NOT pg_is_in_recovery() THEN (SELECT pg_current_snapshot())::text END AS as_of,
   CASE WHEN total >= ${WORTH_REMEMBERING} THEN (SELECT (contact_last_fold()).no)::text END AS fold`;
 
 export interface AsOf {
@@ -51,8 +54,8 @@ export interface AsOf {
 }
 
 /**
- * The same where a replica reads, too. A snapshot taken there does not tell which transactions are running, so that of
- * the fold has to do: whoever sees the fold sees all that it saw, on either server.
+ * The same where a replica reads as well, and remembers: the snapshot of the fold has to do there. Whoever sees the fold sees
+ * all that it saw, on either server.
  */
 export function asOfFold(where: readonly string[]): string {
   const ifWorth = (select: string): string => `CASE WHEN total >= ${WORTH_REMEMBERING} THEN (${select}) END`;

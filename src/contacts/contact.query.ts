@@ -214,7 +214,7 @@ export function filterConditions(query: ContactQuery, params: Params): string[] 
 }
 
 /** The order `query` asks for: newest first by default, and then an exact e-mail match of the search before all. */
-export function listOrder(query: ContactQuery, params: Params): Order {
+export function listOrder(query: ContactQuery): Order {
   const name = query.sort ?? '-created_at';
   const descending = name.startsWith('-');
   const { expression, type } = SORTS[name.replace(/^-/, '') as keyof typeof SORTS];
@@ -224,5 +224,5 @@ export function listOrder(query: ContactQuery, params: Params): Order {
     expression: query.search === undefined ? expression : expression.replace('c.created_at', 's.created_at'),
   };
   const exact = query.sort === undefined && query.search !== undefined ? canonicalEmail(query.search) : null;
-  return { name, sort, descending, ...(exact && { first: `c.email = ${params.add(exact)}` }) };
+  return { name, sort, descending, ...(exact && { first: (params) => `c.email = ${params.add(exact)}` }) };
 }

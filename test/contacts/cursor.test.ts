@@ -39,11 +39,12 @@ const ORDERS = ['created_at', 'full_name', 'email', 'updated_at', 'engagement_sc
 async function walk(
   query: string,
   between: (step: number) => Promise<unknown> = async () => {},
+  { api } = service,
 ): Promise<string[]> {
   const seen: string[] = [];
   let cursor: string | null = '';
   for (let step = 0; cursor !== null; step += 1) {
-    const response = await service.api.get(`/api/contacts?${query}&cursor=${cursor}`);
+    const response = await api.get(`/api/contacts?${query}&cursor=${cursor}`);
     expect(response.status).toBe(200);
     const { items, next_cursor, hasMore } = response.body.data;
     expect(hasMore).toBe(next_cursor !== null);
@@ -94,6 +95,80 @@ test.each(ORDERS)('a walk by %s neither skips nor repeats while contacts come an
   expect(stayed.filter((id) => !seen.includes(id))).toEqual([]);
 });
 
+describe('a walk by an address that is searched for', () => {
+  const contact = (id: string, email: string, day: number): object => ({
+    id: `ct_${id}`,
+    email,
+    contact_type: 'lead',
+    source: 'manual',
+    portal_access: 0,
+    created_at: `2026-02-0${day}T00:00:00Z`,
+  });
+  const readdress = (id: string, email: string): Promise<unknown> =>
+    service.api.patch(`/api/contacts/ct_${id}`, { email });
+
+  test('begins with who has exactly that, and gives nobody twice who loses it', async () => {
+    await insertRows(service, 'contact', [
+      contact('has', 'ann@acme.com', 2),
+      contact('newest', 'joann@acme.com', 4),
+      contact('middle', 'rosann@acme.com', 3),
+      contact('oldest', 'hann@acme.com', 1),
+    ]);
+    const seen = await walk('search=ann@acme.com&limit=1', async (step) => {
+      if (step === 0) await readdress('has', 'ann@acme.com.au');
+      // Who was given already, and who was not.
+      if (step === 1) await readdress('newest', 'ann@acme.com');
+      if (step === 2) {
+        await readdress('newest', 'joann@acme.com');
+        await readdress('oldest', 'ann@acme.com');
+      }
+    });
+    expect(seen).toEqual(['ct_has', 'ct_newest', 'ct_middle', 'ct_oldest']);
+  });
+
+  test('leaves nobody out who gets it meanwhile', async () => {
+    await insertRows(service, 'contact', [
+      contact('newest', 'joann@acme.com', 3),
+      contact('middle', 'rosann@acme.com', 2),
+      contact('oldest', 'hann@acme.com', 1),
+    ]);
+    const seen = await walk('search=ann@acme.com&limit=1', async (step) => {
+      if (step === 0) await readdress('oldest', 'ann@acme.com');
+    });
+    expect(seen).toEqual(['ct_newest', 'ct_middle', 'ct_oldest']);
+  });
+});
+
+test('a walk goes on where clocks once went by odd seconds', async () => {
+  const elsewhere = await TestService.start();
+  try {
+    const own = new URL(elsewhere.databaseUrl).pathname.slice(1);
+    await elsewhere.sql(`ALTER DATABASE "${own}" SET TimeZone = 'Europe/Paris'`);
+    await elsewhere.sql(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    );
+    const years = ['1900', '0001', '1970'];
+    await insertRows(
+      elsewhere,
+      'contact',
+      years.map((year) => ({
+        ...rows[0],
+        id: `ct_${year}`,
+        company_id: null,
+        email: `of${year}@acme.com`,
+        created_at: `${year}-01-01T00:00:00Z`,
+      })),
+    );
+    for (const [query, ids] of [
+      ['limit=1', ['ct_1970', 'ct_1900', 'ct_0001']],
+      ['sort=created_at&limit=1', ['ct_0001', 'ct_1900', 'ct_1970']],
+    ] as const)
+      expect(await walk(query, undefined, elsewhere)).toEqual(ids);
+  } finally {
+    await elsewhere.stop();
+  }
+});
+
 describe('a cursor that the service did not give out', () => {
   const forged = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -124,7 +199,6 @@ describe('a cursor that the service did not give out', () => {
       'search=a@acme.com',
       forged(['-created_at', '2026-01-01 00:00:00+00', 'ct_1']),
     ],
-    ['has a wrong rank', 'search=a@acme.com', forged(['-created_at', '7', '2026-01-01 00:00:00+00', 'ct_1'])],
     ['is far too long', '', 'x'.repeat(4001)],
   ])('because it %s is a 400', async (_why, query, cursor) => {
     const response = await service.api.get(`/api/contacts?${query}&cursor=${cursor}`);

@@ -30,8 +30,8 @@ beforeEach(() => {
   ways = new Map();
 });
 
-async function take(steps: readonly Step[]): Promise<void> {
-  await interleaving.begin(ways);
+async function take(steps: readonly Step[], hasReplica = true): Promise<void> {
+  await interleaving.begin(ways, hasReplica);
   for (const step of steps) await interleaving.take(step);
   await interleaving.finish();
 }
@@ -87,6 +87,20 @@ test('a total counted on the standby while a transaction runs has what that comm
     readOnPrimary(TAGGED),
   ]);
   expect(Object.fromEntries(ways)).toMatchObject({ counted: 1, remembered: 2 });
+});
+
+test('a total counted on a standby that stands where the primary should is counted anew each time', async () => {
+  const steps: Step[] = [
+    fold,
+    { do: 'begin', writer: 1 },
+    insert(30, 1),
+    insert(1),
+    readOnStandby(TAGGED),
+    { do: 'commit', writer: 1 },
+    readOnStandby(TAGGED),
+  ];
+  await take(steps, false);
+  expect(Object.fromEntries(ways)).toMatchObject({ counted: 2 });
 });
 
 test('a total counted on the primary serves the standby as well, even in a snapshot that is older', async () => {
