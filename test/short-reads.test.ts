@@ -70,6 +70,17 @@ test('whoever has to know that the server may have crashed hears it from these c
   await waitUntil(() => Promise.resolve(losses === 1));
 });
 
+test('and from whoever asks for new connections, however soon again', async () => {
+  let losses = 0;
+  const pool = poolOf(service.app.get(DataSource));
+  pool.onLoss(() => (losses += 1));
+  pool.renew();
+  const before = losses;
+  // Too soon for new ones, but not for the news.
+  pool.renew();
+  expect(losses).toBe(before + 1);
+});
+
 test('ending the connections under concurrent reads fails none of them', async () => {
   for (let round = 1; round <= 5; round += 1) {
     await openLanes();

@@ -71,8 +71,8 @@ export class ApiKeyChanges implements OnApplicationBootstrap, OnApplicationShutd
     });
     this.client = client;
     client.on('notification', ({ payload }) => this.announce(payload ?? null));
-    // Without a handler the error would end the process; the heartbeat notices the loss.
-    client.on('error', () => undefined);
+    // The heartbeat replaces the connections. Behind a pooler this one may be the first to hear of a crash, and the only one.
+    client.on('error', () => void (this.stopped || poolOf(this.source).tellLoss()));
     try {
       await client.connect();
     } catch (error) {

@@ -66,6 +66,7 @@ export class ImpatientPool extends ObservedPool {
    * there are is no longer the primary, or somebody else has lost a connection to it.
    */
   renew(): void {
+    this.tellLoss();
     const rest = this.renewedAt + RENEW_EVERY - performance.now();
     if (rest > 0) {
       this.renewal ??= setTimeout(() => {
@@ -77,7 +78,6 @@ export class ImpatientPool extends ObservedPool {
     this.renewedAt = performance.now();
     for (const client of this.used) this.outdated.add(client);
     this.dropUnused();
-    this.tellLoss();
   }
 
   /** Lends `work` a connection. @throws NoConnection when none can be had. */
