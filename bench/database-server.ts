@@ -6,6 +6,7 @@ import type pg from 'pg';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT, loadEmbeddedDatabase } from './built.ts';
 import { APPLICATION_NAME, connect } from './connection.ts';
+import { PGOPTIONS } from './servers.ts';
 
 export interface DatabaseServer {
   /** A role that may create databases. */
@@ -68,11 +69,16 @@ const SHOWN =
   `server_version shared_buffers effective_cache_size work_mem max_wal_size checkpoint_timeout random_page_cost fsync
 synchronous_commit full_page_writes jit max_connections max_parallel_workers_per_gather`.split(/\s+/);
 
-/** The settings that make a difference to what is measured. */
-export async function shownSettings(client: pg.Client): Promise<Record<string, string>> {
-  const { rows } = await client.query<{ name: string; value: string }>(
-    'SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name',
-    [SHOWN],
-  );
-  return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+/** The settings that make a difference to what is measured, as the servers have them. */
+export async function shownSettings(url: string): Promise<Record<string, string>> {
+  const client = await connect(url, PGOPTIONS);
+  try {
+    const { rows } = await client.query<{ name: string; value: string }>(
+      'SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name',
+      [SHOWN],
+    );
+    return Object.fromEntries(rows.map(({ name, value }) => [name, value]));
+  } finally {
+    await client.end();
+  }
 }

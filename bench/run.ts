@@ -102,7 +102,7 @@ async function bench(options: Options, undo: (() => Promise<void>)[]): Promise<v
     load: LOAD_PROGRAM,
     node: process.version,
     processors: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}`,
-    database: await shownSettings(client),
+    database: await shownSettings(url),
     agreed,
     operations: summarize(measured),
   };
