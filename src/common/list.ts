@@ -89,6 +89,7 @@ export async function listPage<Also = unknown>(
   return { page: new JsonText(text), total, shown, hasMore, also: row };
 }
 
+/** The place after the last item of a page. */
 function cursorAfter({ order, cursor }: ListRequest, last: readonly string[], first: Row['first']): Cursor {
   return order.first ? { keys: last.slice(1), first: cursor?.first ?? first ?? '' } : { keys: last };
 }
