@@ -29,7 +29,7 @@ export async function runChild(
   return { code, output };
 }
 
-/** Ends those that load and measure; servers are stopped by whoever started them. */
+/** Asks all to end, also a server that nobody knows of yet, for it is just starting. */
 export function endChildren(): void {
   for (const child of running) child.kill('SIGTERM');
 }

@@ -1,11 +1,12 @@
 // The three servers as child processes on one database: started, waited for, and stopped.
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT, runBuilt } from './built.ts';
+import { startChild } from './children.ts';
 import { PRODUCTS } from './data/rows.ts';
 import type { Request } from './operations.ts';
 import { PORTAL_SETTINGS } from './portal-users.ts';
@@ -97,13 +98,13 @@ export async function startServer(
     PORTAL_PRODUCTS: PRODUCTS.join(','),
     ...limits,
   };
-  const child = spawn(process.execPath, PROGRAMS[name], {
+  const child = startChild(process.execPath, PROGRAMS[name], {
     cwd: ROOT,
     env: { ...process.env, ...settings },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   let errors = '';
-  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-4_000)));
+  child.stderr?.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-4_000)));
   const headers: Record<string, string> = name === 'service' ? { 'x-sm-key': key } : {};
   const server = { name, url, headers, pid: child.pid ?? 0, stop: () => stop(child) };
   try {
