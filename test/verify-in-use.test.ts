@@ -11,7 +11,7 @@ import { waitUntil } from './support/wait.js';
 let service: TestService;
 let writer: pg.Client;
 beforeAll(async () => {
-  service = await TestService.start();
+  service = await TestService.start({ DATABASE_POOL_WAIT_MS: '30000' });
   writer = new pg.Client({ connectionString: service.databaseUrl });
   await writer.connect();
   await insertRows(

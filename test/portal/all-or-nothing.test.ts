@@ -13,8 +13,8 @@ describe('by mail', () => {
   let portal: PortalService;
   let holder: TableHolder;
   beforeAll(async () => {
-    // Whatever waits for the holder is given up soon.
-    portal = await PortalService.start({ DATABASE_TIMEOUT_MS: '1000' });
+    // Whatever waits for the holder is given up soon, though not so soon that a busy machine could not connect.
+    portal = await PortalService.start({ DATABASE_TIMEOUT_MS: '3000' });
     holder = await TableHolder.of(portal.service);
   }, 30_000);
   afterEach(() => holder.release());
