@@ -97,6 +97,7 @@ test('tells what tables and indexes take on disk, people and programs', async ()
   expect(sizes.filter(({ index }) => index?.startsWith('bench_'))).toEqual([]);
 }, 120_000);
 
+// It comes with PostgreSQL's own programs, which the embedded server has not all of.
 (findProgram('pgbench') === undefined ? test.skip : test)(
   'sends the statements of the service by themselves, which write other rows each time or are refused',
   async () => {
