@@ -6,6 +6,7 @@ import { LoggerModule } from 'nestjs-pino';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import { CommonModule } from './common/common.module.js';
+import { NoConnection } from './common/database-errors.js';
 import { ErrorFilter } from './common/error.filter.js';
 import { InputPipe } from './common/input.pipe.js';
 import { CompaniesModule } from './companies/companies.module.js';
@@ -20,6 +21,13 @@ import { PortalModule } from './portal/portal.module.js';
 import { RetentionModule } from './retention/retention.module.js';
 import { TracesModule } from './traces/traces.module.js';
 
+/** A database that has let somebody in already may be slow to do so again. */
+const FIRST_CONNECTION = {
+  retryAttempts: 5,
+  retryDelay: 500,
+  toRetry: (error: unknown): boolean => error instanceof NoConnection,
+};
+
 @Module({})
 export class AppModule {
   static with(env: Env): DynamicModule {
@@ -28,7 +36,7 @@ export class AppModule {
       imports: [
         ConfigModule.with(env),
         LoggerModule.forRoot(loggerOptions(env)),
-        TypeOrmModule.forRoot({ ...dataSourceOptions(env), retryAttempts: 0 }),
+        TypeOrmModule.forRoot({ ...dataSourceOptions(env), ...FIRST_CONNECTION }),
         CommonModule.with(replicaOf(env)),
         AuthModule,
         AuditModule,

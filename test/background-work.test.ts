@@ -1,9 +1,11 @@
 // What the service does besides answering goes on after its connections have died without a word.
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import type { Line } from './support/line.js';
 import { MailServer } from './support/mail-server.js';
 import type { TestService } from './support/service.js';
+import { Session } from './support/session.js';
 import { TroubledService } from './support/troubled-service.js';
 import { waitUntil } from './support/wait.js';
 
@@ -32,12 +34,43 @@ afterAll(async () => {
 const createPatiently = (contact: object): Promise<void> =>
   waitUntil(async () => [201, 409].includes((await service.api.post('/api/contacts', contact)).status));
 
-test('changes are folded into the counts', async () => {
-  await createPatiently({ email: 'joe@acme.com' });
-  await waitUntil(async () => {
+const isAllFolded = (): Promise<void> =>
+  waitUntil(async () => {
     const unfolded = 'SELECT FROM contact_changes_since((contact_last_fold()).as_of)';
     return (await direct.query(unfolded)).rowCount === 0;
   });
+
+test('changes are folded into the counts', async () => {
+  await createPatiently({ email: 'joe@acme.com' });
+  await isAllFolded();
+});
+
+test('the answer to a fold that is lost on its way does not end folding', async () => {
+  let isUnderWay = false;
+  line.beforeNext('contact_fold_changes', async () => {
+    line.silence();
+    isUnderWay = true;
+  });
+  await waitUntil(async () => isUnderWay);
+  line.restore();
+  await createPatiently({ email: 'jim@acme.com' });
+  await isAllFolded();
+});
+
+test('a fold may take longer than anybody waits for an answer', async () => {
+  const statement = `SELECT pid, wait_event_type AS waits_for FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'contacts-counts' AND query LIKE '%contact_fold%' ORDER BY pid`;
+  const folding = async () => (await direct.query<{ pid: number; waits_for: string | null }>(statement)).rows;
+  const blocker = await Session.open(troubled.database.url);
+  await blocker.client.query('BEGIN; LOCK TABLE contact_fold IN ACCESS EXCLUSIVE MODE');
+  await waitUntil(async () => (await folding()).some(({ waits_for }) => waits_for === 'Lock'));
+  const before = (await folding()).map(({ pid }) => pid);
+  // Four times the service's patience.
+  await sleep(8_000);
+  await blocker.client.end();
+  await createPatiently({ email: 'ann@acme.com' });
+  await isAllFolded();
+  expect((await folding()).map(({ pid }) => pid)).toEqual(before);
 });
 
 test('mail is sent', async () => {

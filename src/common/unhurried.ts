@@ -1,39 +1,84 @@
 // A connection for the service's own upkeep, without the limits that are meant for requests.
-import { Pool } from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, type ClientConfig, Pool } from 'pg';
 import { type Env, directUrlOf } from '../config/env.js';
 import type { Queryable } from './sql.js';
 
+/** Whether the server is at a statement, of which it shows the beginning; a server that shows none is believed to be. */
+const IS_RUNNING = `SELECT FROM pg_stat_activity
+  WHERE datname = current_database() AND state = 'active' AND query <> '' AND starts_with($1, query)
+  UNION ALL SELECT WHERE NOT current_setting('track_activities')::boolean`;
+/** An answer may be on its way when the server is seen to be done. */
+const MISSES_TO_BE_LOST = 2;
+
 /** Opened when first used and again after it was lost; one statement at a time, each as long as it takes. */
 export class UnhurriedConnection implements Queryable {
+  private readonly patience: number;
+  private readonly config: ClientConfig;
   private readonly pool: Pool;
 
-  constructor(
-    private readonly env: Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_TIMEOUT_MS'>,
-    name: string,
-  ) {
-    this.pool = new Pool({
+  constructor(env: Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_TIMEOUT_MS'>, name: string) {
+    this.patience = env.DATABASE_TIMEOUT_MS;
+    this.config = {
       connectionString: directUrlOf(env),
       application_name: name,
-      max: 1,
-      idleTimeoutMillis: 0,
-      connectionTimeoutMillis: env.DATABASE_TIMEOUT_MS,
+      connectionTimeoutMillis: this.patience,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
       options: '-c statement_timeout=0',
-    });
+    };
+    this.pool = new Pool({ ...this.config, max: 1, idleTimeoutMillis: 0 });
     // What was running hears of a loss by itself; unheard, the event would end the process.
     this.pool.on('error', () => undefined);
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
+  /** @throws Error when the database is not there, or is done with the statement and its answer does not come. */
   async query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows> {
-    // For what may take any time it has to be known before that anybody is there: TCP would find out after a quarter of
-    // an hour.
-    const greeting = { text: 'SELECT 1', query_timeout: this.env.DATABASE_TIMEOUT_MS };
-    await this.pool.query(greeting);
-    return (await this.pool.query(sql, values)).rows as Rows;
+    const client = await this.pool.connect();
+    const over = new AbortController();
+    let failure: Error | undefined;
+    try {
+      const greeting = { text: 'SELECT 1', query_timeout: this.patience };
+      await client.query(greeting);
+      const answer = await Promise.race([client.query(sql, values), this.lossOf(sql, over.signal)]);
+      return answer.rows as Rows;
+    } catch (error) {
+      failure = error as Error;
+      throw error;
+    } finally {
+      over.abort();
+      client.release(failure);
+    }
   }
 
   async end(): Promise<void> {
     await this.pool.end();
+  }
+
+  /**
+   * TCP finds out after a quarter of an hour that nobody is there, and where something in between answers for the server,
+   * never.
+   */
+  private async lossOf(sql: string, over: AbortSignal): Promise<never> {
+    for (let misses = 0; misses < MISSES_TO_BE_LOST;) {
+      await sleep(this.patience, undefined, { signal: over });
+      misses = (await this.isRunning(sql)) ? 0 : misses + 1;
+    }
+    throw new Error('The answer of the database was lost');
+  }
+
+  /** As another session sees it; true also when that cannot be found out. */
+  private async isRunning(sql: string): Promise<boolean> {
+    const observer = new Client({ ...this.config, query_timeout: this.patience });
+    observer.on('error', () => undefined);
+    try {
+      await observer.connect();
+      return (await observer.query(IS_RUNNING, [sql])).rowCount !== 0;
+    } catch {
+      return true;
+    } finally {
+      void observer.end().catch(() => undefined);
+    }
   }
 }

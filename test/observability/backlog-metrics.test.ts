@@ -92,7 +92,7 @@ test('what runs, and what it may use', async () => {
 test('a silent database hides what only it knows, and nothing else', async () => {
   const proxy = await SilentProxy.to(service.databaseUrl);
   const url = proxy.through(service.databaseUrl);
-  const settings = { DATABASE_URL: url, METRICS_PORT: '0', DATABASE_TIMEOUT_MS: '500' };
+  const settings = { DATABASE_URL: url, METRICS_PORT: '0', DATABASE_TIMEOUT_MS: '2000' };
   const other = await portal.secondProcess(settings);
   try {
     const place = (): string => /Metrics are at (http:[^"]+)/.exec(other.output)?.[1] ?? '';

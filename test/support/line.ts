@@ -42,6 +42,11 @@ export class Line {
     return Object.assign(new URL(this.target), { hostname: '127.0.0.1', port: String(port) }).href;
   }
 
+  /** Whether there is a connection. */
+  get isUsed(): boolean {
+    return this.sockets.size > 0;
+  }
+
   /** Ends every connection (FIN), and each new one. */
   cut(): void {
     this.state = 'cut';
