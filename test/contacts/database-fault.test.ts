@@ -13,7 +13,12 @@ let line: Line;
 let service: TestService;
 let id: string;
 beforeAll(async () => {
-  troubled = await TroubledService.start({ DATABASE_TIMEOUT_MS: '2000', DATABASE_POOL_SIZE: '3' });
+  troubled = await TroubledService.start({
+    DATABASE_TIMEOUT_MS: '2000',
+    DATABASE_POOL_SIZE: '3',
+    // A busy machine may take seconds to connect.
+    DATABASE_POOL_WAIT_MS: '6000',
+  });
   ({ direct, line, service } = troubled);
   id = await createContact(service.api);
 });
