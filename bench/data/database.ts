@@ -6,7 +6,7 @@ import { generate } from './generate.ts';
 import { requireMigratedSchema } from './schema.ts';
 
 /** Raised whenever what is generated changes, so that earlier databases are made anew. */
-const GENERATOR_VERSION = 3;
+const GENERATOR_VERSION = 4;
 
 interface Wanted {
   /** A role that may create databases, on any database of the server. */

@@ -11,13 +11,18 @@ const IS_RUNNING = `SELECT FROM pg_stat_activity
 /** An answer may be on its way when the server is seen to be done. */
 const MISSES_TO_BE_LOST = 2;
 
-/** Opened when first used and again after it was lost; one statement at a time, each as long as it takes. */
+/** Opened when first used and again after it was lost; one statement at a time. */
 export class UnhurriedConnection implements Queryable {
   private readonly patience: number;
   private readonly config: ClientConfig;
   private readonly pool: Pool;
 
-  constructor(env: Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_TIMEOUT_MS'>, name: string) {
+  /** @param longest that a statement may take, in ms; 0 for as long as it takes. */
+  constructor(
+    env: Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_TIMEOUT_MS'>,
+    name: string,
+    longest = 0,
+  ) {
     this.patience = env.DATABASE_TIMEOUT_MS;
     this.config = {
       connectionString: directUrlOf(env),
@@ -25,7 +30,7 @@ export class UnhurriedConnection implements Queryable {
       connectionTimeoutMillis: this.patience,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
-      options: '-c statement_timeout=0',
+      options: `-c statement_timeout=${longest}`,
     };
     this.pool = new Pool({ ...this.config, max: 1, idleTimeoutMillis: 0 });
     // What was running hears of a loss by itself; unheard, the event would end the process.

@@ -7,6 +7,7 @@ import {
   type OnApplicationShutdown,
 } from '@nestjs/common';
 import { closing } from '../common/closing.js';
+import { Repeated } from '../common/repeated.js';
 import { UnhurriedConnection } from '../common/unhurried.js';
 import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
@@ -23,15 +24,21 @@ export class ContactCounts implements OnApplicationBootstrap, OnApplicationShutd
   /** Counting millions of contacts anew may take a minute. */
   private readonly connection: UnhurriedConnection;
   private readonly counts: ContactCountsRepository;
-  private timer?: NodeJS.Timeout;
-  private folding?: Promise<void>;
-  private isFailing = false;
+  /** Every process tries; the database lets one at a time. Nothing is lost by a failure but time. */
+  private readonly folding: Repeated;
   private foldedAt = performance.now();
-  private isStopped = false;
 
   constructor(@Inject(ENV) env: Env) {
     this.connection = new UnhurriedConnection(env, 'contacts-counts');
     this.counts = new ContactCountsRepository(this.connection);
+    this.folding = new Repeated(
+      FOLD_EVERY,
+      async () => {
+        await this.counts.fold();
+        this.foldedAt = performance.now();
+      },
+      (error) => this.warn(error),
+    );
   }
 
   /** How long ago a fold succeeded, or another process was found at it, in seconds. */
@@ -46,37 +53,18 @@ export class ContactCounts implements OnApplicationBootstrap, OnApplicationShutd
 
   /** Before the first request, so that a restored dump is not taken at its word. */
   async onApplicationBootstrap(): Promise<void> {
-    await this.logged(() => this.counts.forgetForeign());
-    this.later();
+    await this.counts.forgetForeign().catch((error: Error) => this.warn(error));
+    this.folding.begin();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    this.isStopped = true;
-    clearTimeout(this.timer);
     await closing('the counts', async () => {
-      await this.folding;
+      await this.folding.end();
       await this.connection.end();
     });
   }
 
-  /** Every process tries; the database lets one at a time. */
-  private later(): void {
-    if (this.isStopped) return;
-    this.timer = setTimeout(() => {
-      this.folding = this.logged(() => this.counts.fold()).then(() => this.later());
-    }, FOLD_EVERY);
-    this.timer.unref();
-  }
-
-  /** Nothing is lost by a failure but time; it is told once. */
-  private async logged(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work();
-      this.foldedAt = performance.now();
-      this.isFailing = false;
-    } catch (error) {
-      if (!this.isFailing) this.logger.warn(`The counts fall behind the writes: ${(error as Error).message}`);
-      this.isFailing = true;
-    }
+  private warn({ message }: Error): void {
+    this.logger.warn(`The counts fall behind the writes: ${message}`);
   }
 }

@@ -4,6 +4,7 @@ import { AuthModule } from '../auth/auth.module.js';
 import { poolOf } from '../common/impatient-pool.js';
 import { CompaniesModule } from '../companies/companies.module.js';
 import { ContactCounts } from './contact-counts.js';
+import { ContactIndexes } from './contact-indexes.js';
 import { ContactListsRepository } from './contact-lists.repository.js';
 import { ContactsController } from './contacts.controller.js';
 import { ContactsRepository } from './contacts.repository.js';
@@ -18,6 +19,7 @@ import { RememberedTotals } from './remembered-totals.js';
     ContactsRepository,
     ContactListsRepository,
     ContactCounts,
+    ContactIndexes,
     {
       provide: RememberedTotals,
       inject: [DataSource],

@@ -32,8 +32,8 @@ export const PRIVILEGES: Readonly<Record<string, readonly Kind[]>> = {
 /** The queue's tables are pg-boss's own affair. */
 const QUEUE_PRIVILEGES: readonly Kind[] = ['SELECT', 'INSERT', 'UPDATE', 'DELETE'];
 
-/** Runs with its owner's rights, so it is for the service alone. */
-const OWNERS_FUNCTION = 'public.auth_audit_log_sweep(interval, integer)';
+/** Run with their owner's rights, so they are for the service alone. */
+const OWNERS_FUNCTIONS = ['public.auth_audit_log_sweep(interval, integer)', 'public.clean_pending_lists()'];
 
 /**
  * The statements that give `role` what the service needs and take all else; they may be run again and again.
@@ -46,14 +46,14 @@ function grantStatements(role: string, database: string): string[] {
     // Whoever makes tables, temporary ones included, can put them in front of ours.
     `REVOKE CREATE ON SCHEMA public, pgboss FROM PUBLIC, ${to}`,
     `REVOKE CREATE, TEMPORARY ON DATABASE ${here} FROM PUBLIC, ${to}`,
-    `REVOKE EXECUTE ON FUNCTION ${OWNERS_FUNCTION} FROM PUBLIC`,
+    `REVOKE EXECUTE ON FUNCTION ${OWNERS_FUNCTIONS.join(', ')} FROM PUBLIC`,
     `GRANT CONNECT ON DATABASE ${here} TO ${to}`,
     `GRANT USAGE ON SCHEMA public, pgboss TO ${to}`,
     ...Object.entries(PRIVILEGES).map(
       ([table, kinds]) => `GRANT ${kinds.join(', ')} ON public.${table} TO ${to}`,
     ),
     `GRANT ${QUEUE_PRIVILEGES.join(', ')} ON ALL TABLES IN SCHEMA pgboss TO ${to}`,
-    `GRANT EXECUTE ON FUNCTION ${OWNERS_FUNCTION} TO ${to}`,
+    `GRANT EXECUTE ON FUNCTION ${OWNERS_FUNCTIONS.join(', ')} TO ${to}`,
   ];
 }
 
@@ -138,7 +138,7 @@ const DIFFERENCES = `
     FROM unnest('{CREATE,TEMPORARY}'::text[]) AS kind
     UNION ALL
     SELECT 'EXECUTE on function ' || p.oid::regprocedure, true, has_function_privilege(r.oid, p.oid, 'EXECUTE')
-    FROM pg_proc p WHERE p.oid = to_regprocedure($5)
+    FROM unnest($5::text[]) AS name JOIN pg_proc p ON p.oid = to_regprocedure(name)
     UNION ALL
     SELECT 'membership in ' || g.rolname, false, pg_has_role(r.oid, g.oid, 'MEMBER')
     FROM pg_roles g WHERE g.rolname ~ '^pg_(execute_server_program|(read|write)_server_files)$'
@@ -149,7 +149,13 @@ const DIFFERENCES = `
 
 /** Holds what `role` (the current one by default) may do against what the service does. */
 export async function compareRights(db: Database, role: string | null = null): Promise<Rights> {
-  const values = [role, JSON.stringify(PRIVILEGES), JSON.stringify(QUEUE_PRIVILEGES), KINDS, OWNERS_FUNCTION];
+  const values = [
+    role,
+    JSON.stringify(PRIVILEGES),
+    JSON.stringify(QUEUE_PRIVILEGES),
+    KINDS,
+    OWNERS_FUNCTIONS,
+  ];
   const rows = (await db.query(DIFFERENCES, values)) as { what: string; is_held: boolean }[];
   const names = (held: boolean): string[] =>
     rows.filter(({ is_held }) => is_held === held).map(({ what }) => what);
