@@ -21,11 +21,11 @@ import { PortalModule } from './portal/portal.module.js';
 import { RetentionModule } from './retention/retention.module.js';
 import { TracesModule } from './traces/traces.module.js';
 
-/** A database that has let somebody in already may be slow to do so again. */
+/** A database that has let somebody in already may be slow to do so again; what it refuses, it refuses for good. */
 const FIRST_CONNECTION = {
   retryAttempts: 5,
   retryDelay: 500,
-  toRetry: (error: unknown): boolean => error instanceof NoConnection,
+  toRetry: (error: unknown): boolean => error instanceof NoConnection && !error.code,
 };
 
 @Module({})

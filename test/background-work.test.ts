@@ -58,19 +58,23 @@ test('the answer to a fold that is lost on its way does not end folding', async 
 });
 
 test('a fold may take longer than anybody waits for an answer', async () => {
-  const statement = `SELECT pid, wait_event_type AS waits_for FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'contacts-counts' AND query LIKE '%contact_fold%' ORDER BY pid`;
-  const folding = async () => (await direct.query<{ pid: number; waits_for: string | null }>(statement)).rows;
+  const pids = async (wait: string): Promise<number[]> => {
+    const { rows } = await direct.query<{ pid: number }>(
+      `SELECT pid FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'contacts-counts' AND ${wait}`,
+    );
+    return rows.map(({ pid }) => pid);
+  };
   const blocker = await Session.open(troubled.database.url);
   await blocker.client.query('BEGIN; LOCK TABLE contact_fold IN ACCESS EXCLUSIVE MODE');
-  await waitUntil(async () => (await folding()).some(({ waits_for }) => waits_for === 'Lock'));
-  const before = (await folding()).map(({ pid }) => pid);
+  let folding: number[] = [];
+  await waitUntil(async () => (folding = await pids(`wait_event_type = 'Lock'`)).length > 0);
   // Four times the service's patience.
   await sleep(8_000);
   await blocker.client.end();
   await createPatiently({ email: 'ann@acme.com' });
   await isAllFolded();
-  expect((await folding()).map(({ pid }) => pid)).toEqual(before);
+  expect(await pids('true')).toEqual(expect.arrayContaining(folding));
 });
 
 test('mail is sent', async () => {

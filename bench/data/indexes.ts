@@ -15,7 +15,7 @@ interface Index {
  */
 export const BENCH_INDEXES: readonly Index[] = ['full_name', 'email'].map((column) => ({
   name: `bench_${column}_ix`,
-  definition: `CREATE INDEX bench_${column}_ix ON contact USING gin (${column} gin_trgm_ops) WITH (gin_pending_list_limit = 2048)`,
+  definition: `CREATE INDEX bench_${column}_ix ON contact USING gin (${column} gin_trgm_ops) WITH (gin_pending_list_limit = 4096)`,
 }));
 
 /** Drops the indexes of these tables but for those of constraints, and answers how to make them again. */

@@ -1,13 +1,11 @@
 // A connection for the service's own upkeep, without the limits that are meant for requests.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, type ClientConfig, Pool } from 'pg';
+import { Client, type ClientConfig, Pool, type QueryConfig } from 'pg';
 import { type Env, directUrlOf } from '../config/env.js';
 import type { Queryable } from './sql.js';
 
-/** Whether the server is at a statement, of which it shows the beginning; a server that shows none is believed to be. */
-const IS_RUNNING = `SELECT FROM pg_stat_activity
-  WHERE datname = current_database() AND state = 'active' AND query <> '' AND starts_with($1, query)
-  UNION ALL SELECT WHERE NOT current_setting('track_activities')::boolean`;
+/** Whether the server is at something in that session; what it does not show is believed. */
+const IS_BUSY = `SELECT FROM pg_stat_activity WHERE pid = $1 AND state IS DISTINCT FROM 'idle'`;
 /** An answer may be on its way when the server is seen to be done. */
 const MISSES_TO_BE_LOST = 2;
 
@@ -21,7 +19,7 @@ export class UnhurriedConnection implements Queryable {
   constructor(
     env: Pick<Env, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_TIMEOUT_MS'>,
     name: string,
-    longest = 0,
+    private readonly longest = 0,
   ) {
     this.patience = env.DATABASE_TIMEOUT_MS;
     this.config = {
@@ -41,18 +39,18 @@ export class UnhurriedConnection implements Queryable {
   /** @throws Error when the database is not there, or is done with the statement and its answer does not come. */
   async query<Rows = unknown[]>(sql: string, values?: unknown[]): Promise<Rows> {
     const client = await this.pool.connect();
-    const over = new AbortController();
     let failure: Error | undefined;
     try {
-      const greeting = { text: 'SELECT 1', query_timeout: this.patience };
-      await client.query(greeting);
-      const answer = await Promise.race([client.query(sql, values), this.lossOf(sql, over.signal)]);
+      const greeting = { text: 'SELECT pg_backend_pid() AS pid', query_timeout: this.patience };
+      const { rows } = await client.query<{ pid: number }>(greeting);
+      const answer = this.longest
+        ? await client.query(this.limited(sql, values))
+        : await this.unlessLost(client.query(sql, values), rows[0]?.pid);
       return answer.rows as Rows;
     } catch (error) {
       failure = error as Error;
       throw error;
     } finally {
-      over.abort();
       client.release(failure);
     }
   }
@@ -61,25 +59,39 @@ export class UnhurriedConnection implements Queryable {
     await this.pool.end();
   }
 
+  /** The server ends it by itself; its answer is waited for a little longer. */
+  private limited(text: string, values?: unknown[]): QueryConfig {
+    const query = { text, values, query_timeout: this.longest + this.patience };
+    return query;
+  }
+
   /**
    * TCP finds out after a quarter of an hour that nobody is there, and where something in between answers for the server,
    * never.
    */
-  private async lossOf(sql: string, over: AbortSignal): Promise<never> {
-    for (let misses = 0; misses < MISSES_TO_BE_LOST;) {
-      await sleep(this.patience, undefined, { signal: over });
-      misses = (await this.isRunning(sql)) ? 0 : misses + 1;
+  private async unlessLost<T>(answer: Promise<T>, pid: number | undefined): Promise<T> {
+    const over = new AbortController();
+    const loss = async (): Promise<never> => {
+      for (let misses = 0; misses < MISSES_TO_BE_LOST;) {
+        await sleep(this.patience, undefined, { signal: over.signal });
+        misses = (await this.isBusy(pid)) ? 0 : misses + 1;
+      }
+      throw new Error('The answer of the database was lost');
+    };
+    try {
+      return await Promise.race([answer, loss()]);
+    } finally {
+      over.abort();
     }
-    throw new Error('The answer of the database was lost');
   }
 
   /** As another session sees it; true also when that cannot be found out. */
-  private async isRunning(sql: string): Promise<boolean> {
+  private async isBusy(pid: number | undefined): Promise<boolean> {
     const observer = new Client({ ...this.config, query_timeout: this.patience });
     observer.on('error', () => undefined);
     try {
       await observer.connect();
-      return (await observer.query(IS_RUNNING, [sql])).rowCount !== 0;
+      return (await observer.query(IS_BUSY, [pid])).rowCount !== 0;
     } catch {
       return true;
     } finally {

@@ -13,12 +13,9 @@ import { ENV } from '../config/config.module.js';
 import type { Env } from '../config/env.js';
 import { ContactIndexesRepository } from './contact-indexes.repository.js';
 
-/** Pause between two times, in ms. */
-const PAUSE = 500;
-/**
- * In ms. It goes on for as long as others write faster than it sorts, who leave it to whoever has begun: so it stops now and
- * then, for them to do their part.
- */
+/** Pause between two times of a process, in ms. */
+const PAUSE = 1_000;
+/** In ms; what has to wait for longer is done the next time. */
 const LONGEST = 5_000;
 
 @Injectable()

@@ -40,15 +40,24 @@ CREATE OR REPLACE FUNCTION public.clean_pending_lists()
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '500ms'
 AS $function$
+     DECLARE
+       cleaned bigint := 0;
+       index regclass;
      BEGIN
        IF NOT pg_try_advisory_xact_lock(hashtext('clean_pending_lists')) THEN RETURN NULL; END IF;
-       RETURN (
-         SELECT COALESCE(sum(gin_clean_pending_list(indexrelid)), 0)
-         FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
+       FOR index IN
+         SELECT indexrelid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
          WHERE amname = 'gin' AND indisvalid
            AND indrelid IN ('public.contact'::regclass, 'public.contact_search'::regclass, 'public.company'::regclass)
-       );
+         ORDER BY random()
+       LOOP
+         cleaned := cleaned + gin_clean_pending_list(index);
+       END LOOP;
+       RETURN cleaned;
+     EXCEPTION WHEN query_canceled OR lock_not_available THEN
+       RETURN cleaned;
      END $function$;
 CREATE OR REPLACE FUNCTION public.contact_changes_since(as_of pg_snapshot)
  RETURNS SETOF contact_change
@@ -631,7 +640,7 @@ CREATE INDEX auth_audit_log_event_ix ON public.auth_audit_log USING btree (event
 CREATE INDEX auth_audit_log_subject_ix ON public.auth_audit_log USING btree (subject_id, at DESC, id DESC);
 CREATE INDEX company_name_ix ON public.company USING btree (name COLLATE "und-x-icu", id);
 CREATE INDEX company_revenue_ix ON public.company USING btree (COALESCE(monthly_revenue, ('-1'::integer)::numeric) DESC, id DESC);
-CREATE INDEX company_search_ix ON public.company USING gin (search_text gin_trgm_ops) WITH (gin_pending_list_limit='2048');
+CREATE INDEX company_search_ix ON public.company USING gin (search_text gin_trgm_ops) WITH (gin_pending_list_limit='4096');
 CREATE INDEX contact_change_xid_ix ON public.contact_change USING btree (xid);
 CREATE INDEX contact_company_ix ON public.contact USING btree (company_id, created_at DESC, id DESC);
 CREATE INDEX contact_created_ix ON public.contact USING btree (created_at DESC, id DESC);
@@ -644,11 +653,11 @@ CREATE INDEX contact_pipeline_stage_ix ON public.contact USING btree (pipeline_s
 CREATE INDEX contact_portal_ix ON public.contact USING btree (portal_role, created_at DESC, id DESC) WHERE (portal_access = 1);
 CREATE INDEX contact_portal_role_ix ON public.contact USING btree (portal_role, created_at DESC, id DESC) WHERE (portal_role = ANY (ARRAY['client_admin'::text, 'client_viewer'::text]));
 CREATE INDEX contact_product_ix ON public.contact USING btree (product, created_at DESC, id DESC) WHERE (product IS NOT NULL);
-CREATE INDEX contact_search_document_ix ON public.contact_search USING gin (document gin_trgm_ops) WITH (gin_pending_list_limit='2048');
-CREATE INDEX contact_search_meeting_ix ON public.contact_search USING gin (search_meetings(document)) WITH (gin_pending_list_limit='2048');
-CREATE INDEX contact_search_short_ix ON public.contact_search USING gin (search_short_terms(document)) WITH (gin_pending_list_limit='2048') WHERE (octet_length(document) > char_length(document));
+CREATE INDEX contact_search_document_ix ON public.contact_search USING gin (document gin_trgm_ops) WITH (gin_pending_list_limit='4096');
+CREATE INDEX contact_search_meeting_ix ON public.contact_search USING gin (search_meetings(document)) WITH (gin_pending_list_limit='4096');
+CREATE INDEX contact_search_short_ix ON public.contact_search USING gin (search_short_terms(document)) WITH (gin_pending_list_limit='4096') WHERE (octet_length(document) > char_length(document));
 CREATE INDEX contact_source_ix ON public.contact USING btree (source, created_at DESC, id DESC);
-CREATE INDEX contact_tags_ix ON public.contact USING gin (string_to_array(tags, ','::text)) WITH (gin_pending_list_limit='2048');
+CREATE INDEX contact_tags_ix ON public.contact USING gin (string_to_array(tags, ','::text)) WITH (gin_pending_list_limit='4096');
 CREATE INDEX contact_type_ix ON public.contact USING btree (contact_type, created_at DESC, id DESC);
 CREATE INDEX contact_type_source_ix ON public.contact USING btree (contact_type, source, created_at DESC, id DESC);
 CREATE INDEX contact_updated_ix ON public.contact USING btree (updated_at, id);
