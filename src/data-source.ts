@@ -41,7 +41,11 @@ export function dataSourceOptions(
     driver: { ...pg, Pool: ImpatientPool },
     // The server cancels a slow query; should it not even do that, the connection is lost.
     extra: {
-      idleTimeoutMillis: 30_000,
+      // A crowd that comes after a while shall not have to wait for ten new ones.
+      idleTimeoutMillis: 600_000,
+      // What goes silent meanwhile is noticed before somebody asks on it.
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
       maxWaiting: env.DATABASE_POOL_QUEUE,
       isPooled: isPooled(env),
       // A pooler in transaction mode refuses these at start-up: there the role sets them (ALTER ROLE … SET).
