@@ -53,7 +53,7 @@ export async function measureGrowth({ serverUrl, options, undo }: Growth, progre
     for (const operation of operations) {
       for (const { contacts, server, requests, ...database } of rotated(all, round)) {
         const turn = { server, operation, requests: requests.get(operation.key) ?? [], seconds };
-        const sample = await measureOne(database, { ...turn, warmUp: round === 0 ? warmUp : 0 });
+        const sample = await measureOne(database, { ...turn, warmUp });
         samples.push({ contacts, ...sample });
         if (isWrite(operation)) await tidyUp(database.client);
         progress.step(samples.length, of, `round ${round + 1}, ${operation.key}, ${group(contacts)}`);

@@ -54,7 +54,8 @@ export async function measureAll(client: pg.Client, plan: Plan, progress: Progre
         const alone = plan.alone.get(aloneKey(operation, server.name)) ?? 0;
         const enough = Math.ceil((alone * ANSWERS_ALONE) / 1000);
         const seconds = Math.min(LONGEST_SECONDS, Math.max(plan.seconds, enough));
-        const warmUp = round === 0 && alone < SLOW_MS ? plan.warmUp : 0;
+        // Each time: while others had their turns, its memory and its pages went cold.
+        const warmUp = alone < SLOW_MS ? plan.warmUp : 0;
         samples.push(
           await measureOne({ client, postmaster }, { server, operation, requests, seconds, warmUp }),
         );

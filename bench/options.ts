@@ -12,7 +12,7 @@ Measures the built service and two baselines on one database, operation by opera
   --operations <a,b>  some of ${OPERATION_KEYS.join(', ')} (all)
   --rounds <n>        how often each server does each operation, in turns (3)
   --seconds <n>       how long each time (5); slow servers get longer, to answer at all
-  --warm-up <n>       seconds of load before each first time (3)
+  --warm-up <n>       seconds of load before each time (2)
   --fresh             generates the data anew, though an earlier run's would do
 
   --json <file>       writes the results for machines; - for standard output
@@ -110,7 +110,7 @@ export function readOptions(args: string[]): Options {
     operations: operations(values.operations),
     rounds: whole('rounds', values.rounds ?? (quick ? '2' : '3'), 1, 100),
     seconds: whole('seconds', values.seconds ?? (quick ? '2' : '5'), 1, 600),
-    warmUp: whole('warm-up', values['warm-up'] ?? (quick ? '1' : '3'), 0, 60),
+    warmUp: whole('warm-up', values['warm-up'] ?? (quick ? '1' : '2'), 0, 60),
     json: values.json,
     chart: values.chart,
     compare: values.compare,
