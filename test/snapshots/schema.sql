@@ -46,6 +46,10 @@ AS $function$
        cleaned bigint := 0;
        index regclass;
      BEGIN
+       -- Writes nothing that such a server would refuse by itself: nobody shall stay with a primary of the past.
+       IF current_setting('transaction_read_only')::boolean THEN
+         RAISE read_only_sql_transaction USING MESSAGE = 'the server is read-only';
+       END IF;
        IF NOT pg_try_advisory_xact_lock(hashtext('clean_pending_lists')) THEN RETURN NULL; END IF;
        FOR index IN
          SELECT indexrelid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
