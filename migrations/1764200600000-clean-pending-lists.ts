@@ -45,7 +45,7 @@ export const migration: Migration = {
      END $$`,
     `REVOKE EXECUTE ON FUNCTION clean_pending_lists FROM PUBLIC`,
     `ALTER INDEX contact_search_meeting_ix RESET (fastupdate)`,
-    // In kB: the server's own, unless somebody has changed that.
+    // In kB: what a server has that nobody has configured.
     ...INDEXES.map((index) => `ALTER INDEX ${index} SET (gin_pending_list_limit = 4096)`),
   ],
   down: [

@@ -90,3 +90,10 @@ test('who changes an index is not waited for', async () => {
   await session.end('ROLLBACK');
   expect(pages).toBeGreaterThanOrEqual(0);
 });
+
+test('a server that was made read-only refuses it, so that nobody stays there', async () => {
+  await session.begin('READ ONLY');
+  const sorting = session.client.query('SELECT clean_pending_lists()');
+  await expect(sorting).rejects.toMatchObject({ code: '25006' });
+  await session.end('ROLLBACK');
+});
