@@ -1,7 +1,7 @@
 // Baseline: Fastify and pg, written by hand with care, and with count(*) and OFFSET as everybody writes them.
 import Fastify from 'fastify';
 import pg from 'pg';
-import { DATABASE_URL, DETAIL_COLUMNS, PORT, newId, productsOf } from '../common.ts';
+import { DATABASE_URL, DETAIL_COLUMNS, POOL, PORT, newId, productsOf } from '../common.ts';
 import { CREATE, DETAIL_ANSWER, LIST_ANSWER, LIST_QUERY, PATCH } from './schemas.ts';
 
 interface ListQuery {
@@ -18,7 +18,7 @@ const ITEM = `c.id, c.email, c.full_name, c.company_id, co.name AS company_name,
 const DETAIL = `${DETAIL_COLUMNS.map((column) => `c.${column}`).join(', ')}, co.name AS company_name`;
 const FROM = 'FROM contact c LEFT JOIN company co ON co.id = c.company_id';
 
-const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 10 });
+const pool = new pg.Pool({ connectionString: DATABASE_URL, ...POOL });
 const app = Fastify();
 
 app.get<{ Querystring: ListQuery }>(

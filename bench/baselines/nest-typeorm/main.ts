@@ -3,7 +3,7 @@ import { Module, ValidationPipe } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { DATABASE_URL, PORT } from '../common.ts';
+import { DATABASE_URL, POOL, PORT } from '../common.ts';
 import { ContactsController, ContactsService } from './contacts.ts';
 import { Company, Contact } from './entities.ts';
 
@@ -14,7 +14,7 @@ import { Company, Contact } from './entities.ts';
       url: DATABASE_URL,
       entities: [Contact, Company],
       synchronize: false,
-      poolSize: 10,
+      extra: POOL,
     }),
     TypeOrmModule.forFeature([Contact, Company]),
   ],
