@@ -28,7 +28,7 @@ const USAGE = `Usage: npm run --silent cli -- <command>     (in the image: node 
   signing-keys rotate                        the waiting key begins to sign portal tokens, and a new one waits;
                                              nobody is signed out; prints the id of the key that signs now
                                              (also: keys:signing rotate)
-  signing-keys list [--json]                 every key that verifies portal tokens, newest first
+  signing-keys list [--json]                 every key that signs or has signed portal tokens, newest first
 
   verify [--json]                            compares totals and search documents with the contacts while the
                                              service runs; exit code 1 when something differs

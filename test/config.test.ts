@@ -24,12 +24,15 @@ describe('where others can reach the service, the placeholder secret is refused'
     { HOST: '127.0.0.2' },
     { PUBLIC_URL: 'https://app.localhost:8443' },
     { PUBLIC_URL: 'http://[::1]:3000' },
+    { PUBLIC_URL: 'http://localhost:3000/' },
   ])('but not with %j', (settings) => expect(loadEnv(settings)).toMatchObject(settings));
 });
 
 test.each([
   ['PUBLIC_URL', 'localhost:3000', 'must be a URL such as https://contacts.acme.com'],
   ['PUBLIC_URL', 'ftp://contacts.acme.com', 'must be a URL such as https://contacts.acme.com'],
+  ['PUBLIC_URL', 'https://acme.com/contacts', 'must be a host of its own, without a path'],
+  ['PUBLIC_URL', 'https://acme.com/?a', 'must be a host of its own, without a path'],
   ['GOOGLE_ISSUER', 'accounts.google.com:443', 'must be a URL such as https://accounts.google.com'],
   [
     'DATABASE_URL',

@@ -14,6 +14,12 @@ const CAPACITY = 10_000;
 /** `last_used_at` is written at most this often per key, in ms. */
 const TOUCH_EVERY = 60_000;
 
+/** A key that is good, and when it ends for the secret that was sent. */
+interface Good {
+  readonly key: ApiKey;
+  readonly expiresAt: Date | null;
+}
+
 @Injectable()
 export class ApiKeyVerifier implements OnApplicationShutdown {
   private readonly logger = new Logger(ApiKeyVerifier.name);
@@ -42,11 +48,12 @@ export class ApiKeyVerifier implements OnApplicationShutdown {
    * @throws ApiError 429 when too many wrong keys came from there.
    */
   async verify(text: string, address: string): Promise<KeyCaller | null> {
-    const key = await this.findGood(text, address);
-    if (!key) {
+    const good = await this.findGood(text, address);
+    if (!good) {
       await this.limits.countWrongKey(address);
       return null;
     }
+    const { key, expiresAt } = good;
     this.touch(key.id);
     return {
       kind: 'key',
@@ -54,14 +61,17 @@ export class ApiKeyVerifier implements OnApplicationShutdown {
       scopes: key.scopes,
       rateLimit: key.rate_limit,
       networks: key.allowed_cidrs,
-      expiresAt: key.expires_at,
+      expiresAt,
     };
   }
 
-  private async findGood(text: string, address: string): Promise<ApiKey | null> {
+  private async findGood(text: string, address: string): Promise<Good | null> {
     const parts = parseApiKey(text);
     const key = parts && (await this.find(parts.id, address));
-    return key && isLive(key) && hasSecret(key, parts.secret) && allowsAddress(key, address) ? key : null;
+    const expiresAt = key && endOf(key, parts.secret);
+    if (!key || expiresAt === undefined || key.revoked_at !== null) return null;
+    const isOver = expiresAt !== null && expiresAt.getTime() <= Date.now();
+    return isOver || !allowsAddress(key, address) ? null : { key, expiresAt };
   }
 
   private async find(id: string, address: string): Promise<ApiKey | null> {
@@ -112,18 +122,16 @@ export class ApiKeyVerifier implements OnApplicationShutdown {
   }
 }
 
-function isLive(key: ApiKey): boolean {
-  return key.revoked_at === null && (key.expires_at === null || key.expires_at.getTime() > Date.now());
-}
-
-/** Compares hashes in constant time; the secret before a rotation counts during its overlap. */
-function hasSecret(key: ApiKey, secret: string): boolean {
+/**
+ * When the key ends for whoever has this secret: null for never, undefined where it is none of the key's. The one before
+ * a rotation ends with its overlap, and hands out nothing that lasts longer. Hashes are compared in constant time.
+ */
+function endOf(key: ApiKey, secret: string): Date | null | undefined {
   const hash = hashSecret(secret);
-  const overlapping =
-    (key.previous_expires_at?.getTime() ?? 0) > Date.now() ? key.previous_secret_hash : null;
-  return (
-    timingSafeEqual(hash, key.secret_hash) || (overlapping !== null && timingSafeEqual(hash, overlapping))
-  );
+  if (timingSafeEqual(hash, key.secret_hash)) return key.expires_at;
+  const { previous_secret_hash: previous, previous_expires_at: overlap, expires_at: end } = key;
+  if (!previous || !overlap || !timingSafeEqual(hash, previous)) return undefined;
+  return end && end < overlap ? end : overlap;
 }
 
 function allowsAddress(key: ApiKey, address: string): boolean {

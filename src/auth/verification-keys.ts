@@ -2,11 +2,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type JSONWebKeySet, type JWK, type JWTHeaderParameters, createLocalJWKSet, errors } from 'jose';
 import { DataSource } from 'typeorm';
+import { MAX_TOKEN_SECONDS } from '../config/env.js';
 import { JWT_SETTINGS, type JwtSettings } from './jwt-settings.js';
 
 /** Keys are read anew after this time, and at most this often for a key id nobody knows, in ms. */
 const REMEMBERED_FOR = 60_000;
 const UNKNOWN_EVERY = 1_000;
+
+/** Of signing keys: those that may have signed a token that is good still; processes read the keys now and then only. */
+export const VERIFYING = `(retired_at IS NULL OR retired_at > now() - interval '${MAX_TOKEN_SECONDS + 300} seconds')`;
 
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
@@ -47,7 +51,7 @@ export class VerificationKeys {
 
   private async readNow(): Promise<KeySet> {
     const rows = await this.db.query<{ public_jwk: JWK }[]>(
-      'SELECT public_jwk FROM signing_key ORDER BY kid',
+      `SELECT public_jwk FROM signing_key WHERE ${VERIFYING} ORDER BY kid`,
     );
     const keySet: JSONWebKeySet = { keys: rows.map((row) => row.public_jwk) };
     const text = JSON.stringify(keySet);

@@ -50,6 +50,9 @@ const postgresUrl = url(/^postgres(ql)?$/, 'postgres://user:password@host:5432/d
 const days = (least: number, byDefault: number) =>
   z.coerce.number().int().min(least).max(36_500).default(byDefault);
 
+/** The longest a portal token can be good. */
+export const MAX_TOKEN_SECONDS = 3_600;
+
 /** The most requests a minute that a limit can allow; 0 allows any number. */
 export const MAX_RATE_LIMIT = 10_000_000;
 
@@ -63,7 +66,10 @@ export const envSchema = z
     HOST: z.string().default('127.0.0.1'),
     PORT: z.coerce.number().int().min(0).max(65535).default(3000),
     /** Public base URL, shown in the documentation. */
-    PUBLIC_URL: webUrl('https://contacts.acme.com').optional(),
+    PUBLIC_URL: webUrl('https://contacts.acme.com')
+      // Cookies, forms and the redirect URI all name paths of the host; a secret would go to whoever has the others.
+      .refine((text) => /^[a-z]+:\/\/[^/?#]+\/*$/i.test(text), 'must be a host of its own, without a path')
+      .optional(),
     DATABASE_URL: postgresUrl.optional(),
     /** For LISTEN, which needs a session of its own where DATABASE_URL goes through a transaction pooler. */
     DATABASE_DIRECT_URL: postgresUrl.optional(),
@@ -121,7 +127,7 @@ export const envSchema = z
     JWT_AUDIENCE: z.string().min(1).default('portal'),
     /** Signs portal tokens with HS256 instead of ES256, for portals that verify with a shared secret. */
     JWT_SECRET: z.string().min(32).optional(),
-    ACCESS_TOKEN_SECONDS: z.coerce.number().int().min(30).max(3600).default(900),
+    ACCESS_TOKEN_SECONDS: z.coerce.number().int().min(30).max(MAX_TOKEN_SECONDS).default(900),
     /** Seals signing keys and answers kept for retries, and derives links, codes and refresh tokens. */
     PORTAL_SECRET: z.string().min(32).default(DEVELOPMENT_SECRET),
     /** Origins of portal SPAs: where sign-in may lead, who may call with cookies. The first is the default. */

@@ -33,6 +33,8 @@ export class GoogleService {
   async signIn(query: URLSearchParams, attempt: Attempt | null, visitor: Visitor): Promise<SignIn> {
     try {
       if (!attempt) throw new GoogleRefusal('stale');
+      // Each is a request to Google in our name, and an attempt's cookie can be sent again.
+      this.limits.requireGuess(visitor.address);
       const account = await this.provider.identify(query, attempt);
       return await this.sessions.signIn<never>('google', visitor, async (db) => ({
         contactId: await this.contactFor(account, db),

@@ -2,7 +2,9 @@
 import { Body, Controller, Delete, Get, Header, HttpCode, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { decodeJwt } from 'jose';
 import { Access, Public } from '../auth/access.decorator.js';
+import { bearerToken } from '../auth/api-key.strategy.js';
 import type { PortalCaller } from '../auth/caller.js';
 import { CurrentCaller } from '../auth/current-caller.decorator.js';
 import { OriginCheck } from '../auth/session-cookie.js';
@@ -77,15 +79,26 @@ export class SessionController {
   @Post('logout')
   @HttpCode(200)
   @Public()
-  @AnswersOk('Sign out: here, elsewhere, or everywhere', SignedOut, ['forbidden'])
+  @AnswersOk('Sign out: here, elsewhere, or everywhere', SignedOut, ['unauthenticated', 'forbidden'])
   async logout(
     @Body() { scope = 'this' }: LogoutDto,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Ok<SignedOut>> {
     this.origins.require(request);
-    await this.sessions.logout(this.cookies.refreshToken(request), scope, visitorOf(request));
+    const token = this.cookies.refreshToken(request);
+    await this.sessions.logout(token, claimedContact(request), scope, visitorOf(request));
     if (scope !== 'others') this.cookies.clear(reply);
     return ok({ signed_out: true });
+  }
+}
+
+/** Whom the bearer token names, if there is one: unverified, for it only serves to refuse. */
+function claimedContact({ headers }: FastifyRequest): string | undefined {
+  if (headers.authorization === undefined) return undefined;
+  try {
+    return decodeJwt(bearerToken(headers.authorization) ?? '').sub ?? '';
+  } catch {
+    return '';
   }
 }

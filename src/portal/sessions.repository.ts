@@ -21,16 +21,22 @@ export interface NewSession {
   userAgent: string | null;
 }
 
-/** What became of a refresh: `reused` means that the session has just been ended. */
+/** Of a refresh token: it was used before, and too long ago for a retry. */
+const IS_SPENT = `coalesce(t.used_at <= now() - ${GRACE}, false) AS is_spent`;
+
+/** What became of a refresh: `spent` means that the token is stolen, or its successor is. */
 export type RefreshOutcome =
-  | { outcome: 'refreshed'; session: PortalSession }
-  | { outcome: 'reused'; session: PortalSession }
-  | { outcome: 'refused' };
+  { outcome: 'refreshed'; session: PortalSession } | { outcome: 'spent' } | { outcome: 'refused' };
+
+/** The session that a refresh token belongs to. */
+export interface TokenSession extends PortalSession {
+  readonly is_spent: boolean;
+}
 
 interface UsedToken {
   session_id: string;
   alive: boolean;
-  in_grace: boolean;
+  is_spent: boolean;
 }
 
 @Injectable()
@@ -54,22 +60,19 @@ export class SessionsRepository {
   }
 
   /**
-   * Spends a refresh token for its successor, in a transaction. The same token within the grace time gets the same successor;
-   * after it, the token counts as stolen and its session ends.
+   * Spends a refresh token for its successor, in a transaction. The same token within the grace time gets the same
+   * successor.
    */
   async refresh(db: Queryable, tokenHash: Buffer, successorHash: Buffer): Promise<RefreshOutcome> {
     // The row lock puts parallel refreshes in a line, so that one of them spends and the others repeat.
     const [token] = await db.query<UsedToken[]>(
-      `SELECT t.session_id, ${ALIVE} AS alive, (t.used_at IS NULL OR t.used_at > now() - ${GRACE}) AS in_grace
+      `SELECT t.session_id, ${ALIVE} AS alive, ${IS_SPENT}
          FROM refresh_token t JOIN portal_session s ON s.id = t.session_id
          WHERE t.token_hash = $1 FOR UPDATE OF t, s`,
       [tokenHash],
     );
     if (!token?.alive) return { outcome: 'refused' };
-    if (!token.in_grace) {
-      const [session] = await db.query<PortalSession[]>(END_ONE, [token.session_id, 'refresh_reuse']);
-      return session ? { outcome: 'reused', session } : { outcome: 'refused' };
-    }
+    if (token.is_spent) return { outcome: 'spent' };
     await db.query('UPDATE refresh_token SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL', [
       tokenHash,
     ]);
@@ -95,9 +98,9 @@ export class SessionsRepository {
   }
 
   /** The living session of this refresh token, or null. */
-  async findByRefreshToken(tokenHash: Buffer): Promise<PortalSession | null> {
-    const rows = await this.db.query<PortalSession[]>(
-      `SELECT s.* FROM refresh_token t JOIN portal_session s ON s.id = t.session_id
+  async findByRefreshToken(tokenHash: Buffer): Promise<TokenSession | null> {
+    const rows = await this.db.query<TokenSession[]>(
+      `SELECT s.*, ${IS_SPENT} FROM refresh_token t JOIN portal_session s ON s.id = t.session_id
        WHERE t.token_hash = $1 AND ${ALIVE}`,
       [tokenHash],
     );
@@ -114,7 +117,7 @@ export class SessionsRepository {
     const rows = await db.query<{ id: string }[]>(
       `WITH ended AS (
          UPDATE portal_session s SET ended_at = now(), end_reason = $4
-         WHERE s.contact_id = $1 AND s.ended_at IS NULL
+         WHERE s.contact_id = $1 AND ${ALIVE}
            AND ($2::text IS NULL OR s.id = $2) AND ($3::text IS NULL OR s.id <> $3)
          RETURNING s.id
        ) SELECT id FROM ended`,
@@ -123,7 +126,3 @@ export class SessionsRepository {
     return rows.map(({ id }) => id);
   }
 }
-
-const END_ONE = `WITH ended AS (
-    UPDATE portal_session SET ended_at = now(), end_reason = $2 WHERE id = $1 AND ended_at IS NULL RETURNING *
-  ) SELECT * FROM ended`;

@@ -91,17 +91,17 @@ export class SessionsService {
   async refresh(refreshToken: string, visitor: Visitor): Promise<Tokens> {
     const known = await this.sessions.findByRefreshToken(hashToken(refreshToken));
     if (!known) throw new ApiError('unauthenticated');
-    await this.limits.countUser(known.contact_id);
+    // A theft is found out, however often the thief asks meanwhile.
+    if (!known.is_spent) await this.limits.countUser(known.contact_id);
     // The successor follows from the token, so a retry gets the same one although only hashes are stored.
     const successor = this.secrets.derive('refresh-token', refreshToken).toString('base64url');
     const issue = await this.tokens.issuer();
     const accessToken = await this.sessions.transaction(async (db) => {
       const result = await this.sessions.refresh(db, hashToken(refreshToken), hashToken(successor));
       if (result.outcome === 'refused') return null;
-      const { id, contact_id } = result.session;
-      if (result.outcome === 'refreshed') return issue(await this.eligible(contact_id, db), id);
-      const audit = this.audit.within(db);
-      await audit.record('refresh_reuse', { kind: 'visitor' }, visitor, { session: id }, contact_id);
+      if (result.outcome === 'refreshed')
+        return issue(await this.eligible(result.session.contact_id, db), result.session.id);
+      await this.endStolen(db, known, visitor);
       return null;
     });
     if (accessToken === null) throw new ApiError('unauthenticated');
@@ -135,12 +135,32 @@ export class SessionsService {
     if (ended === 0) throw new ApiError('not_found', { message: 'There is no such session.' });
   }
 
-  /** Ends the session of the refresh token, its contact's others, or all; an unknown token ends nothing. */
-  async logout(refreshToken: string | undefined, scope: LogoutScope, visitor: Visitor): Promise<void> {
+  /**
+   * Ends the session of the refresh token, its contact's others, or all; an unknown token ends nothing. A spent one ends
+   * its session as stolen, whatever was asked for.
+   * @param contactId who the client says it is, if it does.
+   * @throws ApiError 401 when that is not whose token it is: nothing of its own has ended.
+   */
+  async logout(
+    refreshToken: string | undefined,
+    contactId: string | undefined,
+    scope: LogoutScope,
+    visitor: Visitor,
+  ): Promise<void> {
     const session = refreshToken ? await this.sessions.findByRefreshToken(hashToken(refreshToken)) : null;
+    if (contactId !== undefined && session?.contact_id !== contactId) throw new ApiError('unauthenticated');
     if (!session) return;
+    if (session.is_spent) return this.sessions.transaction((db) => this.endStolen(db, session, visitor));
     const which = { this: { only: session.id }, others: { except: session.id }, all: {} }[scope];
     await this.endThese(session.contact_id, which, visitor);
+  }
+
+  /** A spent token is the thief's, or its successor is: the session ends for both. */
+  private async endStolen(db: Queryable, { id, contact_id }: PortalSession, visitor: Visitor): Promise<void> {
+    const ended = await this.sessions.end(db, contact_id, { only: id }, 'refresh_reuse');
+    if (ended.length === 0) return;
+    const details = { session: id };
+    await this.audit.within(db).record('refresh_reuse', { kind: 'visitor' }, visitor, details, contact_id);
   }
 
   private async endThese(

@@ -19,4 +19,7 @@ export class SigningKey {
 
   @Column('timestamptz', { default: () => 'now()' })
   created_at: Date;
+
+  @Column('timestamptz', { nullable: true })
+  retired_at: Date | null;
 }

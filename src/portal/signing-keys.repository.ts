@@ -1,6 +1,8 @@
 // All SQL on signing keys, but for the public halves that the guard reads.
 import { Injectable } from '@nestjs/common';
+import type { JWK } from 'jose';
 import { DataSource } from 'typeorm';
+import { VERIFYING } from '../auth/verification-keys.js';
 import type { Queryable } from '../common/sql.js';
 import { transaction } from '../common/transaction.js';
 import type { SigningKey } from './signing-key.entity.js';
@@ -14,6 +16,14 @@ export class SigningKeysRepository {
   /** Every key, newest first. */
   list(): Promise<SigningKey[]> {
     return this.db.query<SigningKey[]>('SELECT * FROM signing_key ORDER BY created_at DESC, kid');
+  }
+
+  /** The public halves of those that verify, the newest key first. */
+  async listVerifying(): Promise<JWK[]> {
+    const rows = await this.db.query<Pick<SigningKey, 'public_jwk'>[]>(
+      `SELECT public_jwk FROM signing_key WHERE ${VERIFYING} ORDER BY created_at DESC, kid`,
+    );
+    return rows.map(({ public_jwk }) => public_jwk);
   }
 
   async findActive(): Promise<SigningKey | null> {
@@ -36,7 +46,11 @@ export class SigningKeysRepository {
   async rotate(next: NewKey, also: (kid: string, db: Queryable) => Promise<void>): Promise<string> {
     return transaction(this.db, async (db) => {
       await db.query(`LOCK TABLE signing_key IN SHARE ROW EXCLUSIVE MODE`);
-      await db.query(`UPDATE signing_key SET status = 'retired' WHERE status = 'active'`);
+      // Earlier releases did not write down when.
+      await db.query(
+        `UPDATE signing_key SET status = 'retired', retired_at = now()
+         WHERE status = 'active' OR (status = 'retired' AND retired_at IS NULL)`,
+      );
       const [active] = await db.query<{ kid: string }[]>(
         `UPDATE signing_key SET status = 'active' WHERE status = 'next' RETURNING kid`,
       );

@@ -1,4 +1,4 @@
-// The keys that sign portal tokens: next → active → retired, with every public half published.
+// The keys that sign portal tokens: next → active → retired, published as long as a token they signed may be good.
 import { Injectable } from '@nestjs/common';
 import { type CryptoKey, type JWK, exportJWK, generateKeyPair, importJWK } from 'jose';
 import { AuditLog } from '../auth/audit-log.js';
@@ -46,18 +46,18 @@ export class SigningKeysService {
     return this.remembered;
   }
 
-  /** The JWK Set that verifies every token still good: keys about to sign, signing, and retired. */
+  /** The JWK Set that verifies every token still good: keys about to sign, signing, and retired not long ago. */
   async publicKeys(): Promise<{ keys: JWK[] }> {
-    let keys = await this.keys.list();
+    let keys = await this.keys.listVerifying();
     if (keys.length === 0) {
       await this.makeFirst();
-      keys = await this.keys.list();
+      keys = await this.keys.listVerifying();
     }
-    return { keys: keys.map(({ public_jwk }) => public_jwk) };
+    return { keys };
   }
 
   /**
-   * The waiting key begins to sign. Nobody is logged out: the retired key still verifies what it signed.
+   * The waiting key begins to sign. Nobody is logged out: the retired key verifies as long as what it signed is good.
    * Answers the id of the key that signs from now on.
    * @throws Error when there is no key yet, or PORTAL_SECRET is another.
    */

@@ -94,3 +94,49 @@ test('rotating, which tells the new secret', async () => {
   const weak = await issue({ scopes: ['contacts:read'] });
   expect((await manager.post(`/api/keys/${weak.id}/rotate`, {})).status).toBe(200);
 });
+
+describe('with the secret before a rotation, which ends with the overlap,', () => {
+  const rotated = async (bounds: object = {}) => {
+    const { id, key } = await issue({ scopes: ['keys:manage', 'contacts:read'], ...bounds });
+    const { body } = await service.api.post(`/api/keys/${id}/rotate`, { overlap_seconds: 3_600 });
+    return {
+      id,
+      before: service.as({ 'x-sm-key': key }),
+      after: service.as({ 'x-sm-key': body.data.key as string }),
+    };
+  };
+  const refused = { status: 403, code: 'forbidden', field: 'expires_at' };
+  const told = ({ status, body }: { status: number; body: { error?: { code: string; field: string } } }) => ({
+    status,
+    code: body.error?.code,
+    field: body.error?.field,
+  });
+
+  test('no key is rotated that lasts longer, least of all its own', async () => {
+    const { id, before, after } = await rotated();
+    expect(told(await before.post(`/api/keys/${id}/rotate`, { overlap_seconds: 0 }))).toEqual(refused);
+    const other = await issue({});
+    expect(told(await before.post(`/api/keys/${other.id}/rotate`, {}))).toEqual(refused);
+    expect((await after.get('/api/contacts')).status).toBe(200);
+    expect((await after.post(`/api/keys/${id}/rotate`, {})).status).toBe(200);
+  });
+
+  test('keys are minted until then, and for no longer', async () => {
+    const { id, before } = await rotated();
+    const [{ end } = { end: null }] = await service.sql<{ end: Date | null }>(
+      'SELECT previous_expires_at AS end FROM api_key WHERE id = $1',
+      [id],
+    );
+    const made = { name: 'x', scopes: ['contacts:read'] };
+    const { status, body } = await before.post('/api/keys', made);
+    expect([status, body.data.expires_at]).toEqual([201, end?.toISOString()]);
+    expect(told(await before.post('/api/keys', { ...made, expires_at: inMs(4_000_000) }))).toEqual(refused);
+  });
+
+  test('or until the key itself ends, if that is sooner', async () => {
+    const expires_at = inMs(60_000);
+    const { before } = await rotated({ expires_at });
+    const { body } = await before.post('/api/keys', { name: 'x', scopes: ['contacts:read'] });
+    expect(body.data.expires_at).toBe(expires_at);
+  });
+});

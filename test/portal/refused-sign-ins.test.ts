@@ -131,3 +131,17 @@ test('a contact refreshes as often as it may ask, and what is refused costs noth
   );
   expect(tokens).toHaveLength(LIMIT + 1);
 });
+
+test('a stolen refresh token is found out, however often its contact asks', async () => {
+  const { contact, browser } = await portal.signedIn();
+  const thief = browser.at();
+  expect((await thief.refresh()).status).toBe(200);
+  await portal.service.sql(
+    `UPDATE refresh_token t SET used_at = used_at - interval '31 seconds'
+     FROM portal_session s WHERE s.id = t.session_id AND s.contact_id = $1`,
+    [contact.id],
+  );
+  while ((await thief.refresh()).status !== 429);
+  expect((await browser.refresh()).status).toBe(401);
+  expect((await thief.refresh()).status).toBe(401);
+});

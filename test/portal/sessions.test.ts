@@ -145,29 +145,6 @@ describe('my sessions', () => {
     expect((await browser.delete(`/auth/sessions/${id}`)).status).toBe(404);
     expect(await browser.isSignedIn()).toBe(true);
   });
-
-  test.each([
-    ['this', [false, true, true], 0],
-    ['others', [true, false, false], 2],
-    ['all', [false, false, false], 0],
-    [undefined, [false, true, true], 0],
-  ])('logout of %s', async (scope, left, cookies) => {
-    const { contact, browser } = await portal.signedIn();
-    const browsers = [browser, await portal.signIn(contact), await portal.signIn(contact)];
-    const before = browsers.map((one) => one.at());
-    const { status } = await browser.post('/auth/logout', scope ? { scope } : undefined);
-    expect(status).toBe(200);
-    expect(browser.cookies.size).toBe(cookies);
-    for (const [index, tab] of before.entries()) {
-      expect({ index, signedIn: await tab.isSignedIn() }).toEqual({ index, signedIn: left[index] });
-      expect((await tab.refresh()).status).toBe(left[index] ? 200 : 401);
-    }
-  });
-
-  test('logout without a session changes nothing and says no more', async () => {
-    const { status, body } = await portal.browser().post('/auth/logout', {});
-    expect({ status, data: body.data }).toEqual({ status: 200, data: { signed_out: true } });
-  });
 });
 
 describe('what happens to the contact bites on the next request in every process, and on refresh', () => {

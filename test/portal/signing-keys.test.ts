@@ -68,6 +68,26 @@ describe('signing keys', () => {
     expect([await portal.statusOf(browser.accessToken), await portal.statusOf(old)]).toEqual([200, 200]);
   });
 
+  test('a key is published and verifies for 65 minutes after it was retired', async () => {
+    const browser = await portal.signIn(await portal.contact());
+    const retired = kidOf(browser.accessToken);
+    await cli(['signing-keys', 'rotate']);
+    const later = async (time: string) => {
+      await portal.service.sql(`UPDATE signing_key SET retired_at = now() - $2::interval WHERE kid = $1`, [
+        retired,
+        time,
+      ]);
+      // Which has read no keys before.
+      const process = await portal.secondProcess();
+      const published = (await portal.jwks()).keys.some(({ kid }) => kid === retired);
+      const status = await portal.statusOf(browser.accessToken, process.url);
+      await process.stop();
+      return { published, status };
+    };
+    expect(await later('64 minutes')).toEqual({ published: true, status: 200 });
+    expect(await later('66 minutes')).toEqual({ published: false, status: 401 });
+  });
+
   test('are listed without their private halves, and each rotation is audited', async () => {
     await portal.signIn(await portal.contact());
     await cli(['signing-keys', 'rotate']);

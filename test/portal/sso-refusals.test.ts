@@ -197,3 +197,23 @@ describe('A callback', () => {
     await expectRefused(visit, navigator, 403, 'stale');
   });
 });
+
+test('Google is asked nothing more for a network whose sign-ins were refused too often', async () => {
+  const limited = await SsoService.start({ RATE_LIMIT_SIGN_INS: '3' });
+  try {
+    await limited.person();
+    const asked = () => limited.provider.asked.filter((path) => path === '/token').length;
+    const navigator = limited.navigator();
+    const url = await limited.untilCallback(navigator);
+    const [[name, value] = ['', '']] = Object.entries(navigator.cookiesFor(START));
+    expect((await navigator.open(url)).status).toBe(303);
+    const statuses: number[] = [];
+    for (let time = 1; time <= 5; time += 1) {
+      navigator.setCookie(AUTH, '/auth/sso', name, value);
+      statuses.push((await navigator.open(url)).status);
+    }
+    expect({ statuses, asked: asked() }).toEqual({ statuses: [403, 403, 403, 429, 429], asked: 4 });
+  } finally {
+    await limited.stop();
+  }
+});

@@ -634,6 +634,7 @@ TABLE signing_key (
   public_jwk jsonb NOT NULL,
   sealed_private_jwk bytea NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  retired_at timestamp with time zone,
   CONSTRAINT signing_key_pk PRIMARY KEY (kid),
   CONSTRAINT signing_key_status_ck CHECK ((status = ANY (ARRAY['next'::text, 'active'::text, 'retired'::text])))
 );

@@ -32,6 +32,9 @@ export class IdentityProvider {
   /** What a path answers instead of what it should. */
   broken?: { path: string; status: number; body: unknown };
 
+  /** The paths it was asked for, in their order. */
+  readonly asked: string[] = [];
+
   private readonly people = new Map<string, Person>();
 
   private constructor(
@@ -43,6 +46,7 @@ export class IdentityProvider {
   ) {
     const provider = new Provider(issuer, this.configuration(jwk, redirectUri));
     provider.use(async (context, next) => {
+      this.asked.push(context.path);
       if (this.broken?.path === context.path) {
         context.status = this.broken.status;
         context.body = this.broken.body;

@@ -19,15 +19,17 @@ export class SsoService {
     readonly service: TestService,
   ) {}
 
-  static async start(): Promise<SsoService> {
+  static async start(settings: Record<string, string> = {}): Promise<SsoService> {
     const provider = await IdentityProvider.start(`${START}/callback`);
-    const settings = {
+    const all = {
+      ...provider.settings,
       PUBLIC_URL: AUTH,
       PORTAL_SECRET: TEST_SECRET,
       PORTAL_ORIGINS: `${PORTAL},${SIBLING}`,
       PORTAL_PRODUCTS: 'crm,shop',
+      ...settings,
     };
-    return new SsoService(provider, await TestService.start({ ...provider.settings, ...settings }));
+    return new SsoService(provider, await TestService.start(all));
   }
 
   async stop(): Promise<void> {
