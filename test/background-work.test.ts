@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { createTestDatabase } from './support/database.js';
 import type { Line } from './support/line.js';
 import { MailServer } from './support/mail-server.js';
+import { RunningService } from './support/running-service.js';
 import type { TestService } from './support/service.js';
 import { Session } from './support/session.js';
 import { TroubledService } from './support/troubled-service.js';
@@ -75,6 +77,23 @@ test('a fold may take longer than anybody waits for an answer', async () => {
   await createPatiently({ email: 'ann@acme.com' });
   await isAllFolded();
   expect(await pids('true')).toEqual(expect.arrayContaining(folding));
+});
+
+test('a fold that lasts holds up no end of the process', async () => {
+  const database = await createTestDatabase();
+  const process = await RunningService.start({ DATABASE_URL: database.url, DRAIN_TIMEOUT_MS: '60000' });
+  const blocker = await Session.open(database.url);
+  try {
+    await blocker.client.query('BEGIN; LOCK TABLE contact_fold IN ACCESS EXCLUSIVE MODE');
+    const waiting = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+    await waitUntil(async () => (await blocker.client.query(waiting)).rowCount !== 0);
+    process.signal('SIGTERM');
+    expect(await process.ended).toBe(0);
+  } finally {
+    await blocker.client.end();
+    await process.kill();
+    await database.drop();
+  }
 });
 
 test('mail is sent', async () => {

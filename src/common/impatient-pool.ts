@@ -31,7 +31,7 @@ export class ImpatientPool extends ObservedPool {
   readonly names: Record<'single' | 'within', PreparedNames>;
   private readonly unused = new Set<pg.Client>();
   private readonly used = new Set<pg.Client>();
-  /** In use, and not to be used again. */
+  /** Not to be used again. */
   private readonly outdated = new WeakSet<pg.Client>();
   private readonly lossListeners: (() => void)[] = [];
   private readonly size: number;
@@ -166,6 +166,9 @@ export class ImpatientPool extends ObservedPool {
   private endOutage(): void {
     this.outage = undefined;
     this.resize();
+    // By itself pg's pool looks at who waits only when a connection comes back, and has no public name for it.
+    const pool = this as unknown as { _pulseQueue: () => void };
+    for (let waiting = this.waitingCount; waiting > 0; waiting -= 1) pool._pulseQueue();
   }
 
   /** During an outage the pool makes do with the connections it has: nobody waits for one that the server does not give. */
@@ -189,9 +192,11 @@ export class ImpatientPool extends ObservedPool {
     // Whoever uses a connection hears of its end by a failed query; unheard, as in the moment between opening and handing
     // it on, the event would end the process.
     client.on('error', () => undefined);
-    // A server that refuses to write is no primary, or is one no more: behind its name there may be another by now.
-    client.connection.on('errorMessage', ({ code }: { code?: string }) => {
-      if (code === READ_ONLY) this.renew();
+    client.connection.on('errorMessage', (error: pg.DatabaseError) => {
+      // A server that refuses to write is no primary, or is one no more: behind its name there may be another by now.
+      if (error.code === READ_ONLY) this.renew();
+      // A session that the server has ended would go to the next who waits before the end of its connection is noticed.
+      if (spoilsConnection(error)) this.outdated.add(client);
     });
   }
 

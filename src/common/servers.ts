@@ -18,6 +18,7 @@ export const REPLICA = Symbol('REPLICA');
 
 /** The ways to one server. */
 export interface Server {
+  readonly name: 'primary' | 'replica';
   /** Short reads together. */
   readonly reads: Queryable;
   /** With a connection to itself meanwhile. */
@@ -28,7 +29,7 @@ export interface Server {
 
 /** What metrics tell of a server. */
 export interface ServerLoad {
-  readonly server: 'primary' | 'replica';
+  readonly server: Server['name'];
   readonly source: DataSource;
   readonly reads: Reads;
 }
@@ -52,10 +53,11 @@ export class Servers implements OnApplicationBootstrap, OnApplicationShutdown {
     @Inject(ENV) private readonly env: Env,
     @Inject(REPLICA) private readonly source: DataSource | null,
   ) {
-    this.primary = { reads, prepared, planned: db };
+    this.primary = { name: 'primary', reads, prepared, planned: db };
     poolOf(db).onLoss(() => reads.leave());
     if (!source) return;
     this.replica = {
+      name: 'replica',
       reads: new Reads(source, env),
       prepared: new PreparedPool(source),
       planned: source,

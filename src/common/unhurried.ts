@@ -14,6 +14,8 @@ export class UnhurriedConnection implements Queryable {
   private readonly patience: number;
   private readonly config: ClientConfig;
   private readonly pool: Pool;
+  /** Fails what is waited for. */
+  private giveUp?: (reason: Error) => void;
 
   /** @param longest that a statement may take, in ms; 0 for as long as it takes. */
   constructor(
@@ -59,6 +61,12 @@ export class UnhurriedConnection implements Queryable {
     await this.pool.end();
   }
 
+  /** Waits for nothing: the server finishes a statement, a single one without values, though nobody hears of it. */
+  async leave(): Promise<void> {
+    this.giveUp?.(new Error('The process ends'));
+    await this.end();
+  }
+
   /** The server ends it by itself; its answer is waited for a little longer. */
   private limited(text: string, values?: unknown[]): QueryConfig {
     const query = { text, values, query_timeout: this.longest + this.patience };
@@ -71,6 +79,8 @@ export class UnhurriedConnection implements Queryable {
    */
   private async unlessLost<T>(answer: Promise<T>, pid: number | undefined): Promise<T> {
     const over = new AbortController();
+    const given = Promise.withResolvers<never>();
+    this.giveUp = given.reject;
     const loss = async (): Promise<never> => {
       for (let misses = 0; misses < MISSES_TO_BE_LOST;) {
         await sleep(this.patience, undefined, { signal: over.signal });
@@ -79,9 +89,10 @@ export class UnhurriedConnection implements Queryable {
       throw new Error('The answer of the database was lost');
     };
     try {
-      return await Promise.race([answer, loss()]);
+      return await Promise.race([answer, loss(), given.promise]);
     } finally {
       over.abort();
+      this.giveUp = undefined;
     }
   }
 

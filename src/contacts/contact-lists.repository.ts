@@ -39,10 +39,12 @@ export class ContactListsRepository {
     const read = (server: Server): Promise<JsonText> => this.readList(caller, shape, server);
     return this.servers.read(caller, async (server) => {
       if (this.totals.recall(shape.key) || !isCountedOnce(shape)) return read(server);
+      // By whom: a replica that falls silent is waited for by nobody whom the primary answers.
+      const count = `${server.name} ${shape.key}`;
       // Not awaited for nothing: until then others would begin to count as well.
-      const counted = this.totals.countUnderWay(shape.key);
+      const counted = this.totals.countUnderWay(count);
       if (counted) await counted;
-      return this.totals.counting(shape.key, () => read(server));
+      return this.totals.counting(count, () => read(server));
     });
   }
 

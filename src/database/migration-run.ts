@@ -5,9 +5,15 @@ import type { Client } from 'pg';
 import { tellIndexProgress } from './index-progress.js';
 import type { MigrationFile } from './migration-files.js';
 import { MigrationError } from './migration-error.js';
+import {
+  AT_FIRST,
+  type Direction,
+  type Progress,
+  dropProgress,
+  keepProgress,
+  progressOf,
+} from './migration-progress.js';
 import { type BatchedStep, type IndexStep, type MigrationStep, sqlOf, statementsOf } from './migration.js';
-
-export type Direction = 'up' | 'down';
 
 export interface Run {
   readonly client: Client;
@@ -72,24 +78,12 @@ async function afterMaintenance({ client, file, direction, patience }: Run): Pro
 /** The steps one by one, from the one that an earlier run broke off in; then `record`. */
 export async function runStepwise(run: Run, record: () => Promise<void>): Promise<void> {
   const { client, file, direction } = run;
-  await client.query(
-    `CREATE TABLE IF NOT EXISTS migration_progress (
-       run text PRIMARY KEY, step integer NOT NULL, next jsonb, rows bigint NOT NULL
-     )`,
-  );
   const name = `${file.name} ${direction} ${file.checksum}`;
-  const { rows } = await client.query<Progress & { step: number }>(
-    'SELECT step, next, rows::float8 AS rows FROM migration_progress WHERE run = $1',
-    [name],
-  );
-  const begun = rows[0] ?? { step: 0, ...AT_FIRST };
-  if (rows[0]) run.log(`${file.name} goes on at step ${begun.step + 1}, where it broke off`);
-  const reached = (step: number, progress: Progress): Promise<unknown> =>
-    client.query(
-      `INSERT INTO migration_progress (run, step, next, rows) VALUES ($1, $2, $3, $4)
-       ON CONFLICT (run) DO UPDATE SET step = EXCLUDED.step, next = EXCLUDED.next, rows = EXCLUDED.rows`,
-      [name, step, progress.next, progress.rows],
-    );
+  const known = await progressOf(client, name);
+  const begun = known ?? { step: 0, ...AT_FIRST };
+  if (known) run.log(`${file.name} goes on at step ${begun.step + 1}, where it broke off`);
+  const reached = (step: number, progress: Progress): Promise<void> =>
+    keepProgress(client, name, step, progress);
   const steps = file.migration[direction];
   for (const [index, step] of steps.entries()) {
     if (index < begun.step) continue;
@@ -102,18 +96,10 @@ export async function runStepwise(run: Run, record: () => Promise<void>): Promis
     await reached(index + 1, AT_FIRST);
   }
   await inTransaction(client, async () => {
-    await client.query('DROP TABLE migration_progress');
+    await dropProgress(client);
     await record();
   });
 }
-
-/** How far a step in batches has come. */
-interface Progress {
-  next: object | null;
-  rows: number;
-}
-
-const AT_FIRST: Progress = { next: null, rows: 0 };
 
 async function alone(run: Run, statement: string): Promise<void> {
   const { client, log, file } = run;
@@ -152,7 +138,7 @@ async function inBatches(
   run: Run,
   { fill, of, batch }: BatchedStep,
   from: Progress,
-  reached: (progress: Progress) => Promise<unknown>,
+  reached: (progress: Progress) => Promise<void>,
 ): Promise<void> {
   const { client, log, progressEvery } = run;
   const estimate = await client.query<{ rows: number }>(

@@ -4,7 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { type MigrationFile, MIGRATIONS_DIRECTORY, loadMigrations } from './migration-files.js';
 import { type AppliedMigration, CREATE_MIGRATION_TABLE, appliedMigrations } from './migration-table.js';
-import { type Direction, printable, runInTransaction, runStepwise } from './migration-run.js';
+import { printable, runInTransaction, runStepwise } from './migration-run.js';
+import { type Direction, brokenOff, forgetBrokenOff } from './migration-progress.js';
 import { type MigrationStatus, migrationStatus, refuseChanged } from './migration-status.js';
 
 /** An arbitrary number that means "migrations" to every release; advisory locks are per database. */
@@ -40,11 +41,15 @@ export class Migrator {
   /**
    * Applies pending migrations in order, up to and including the one named `to`; a dry run prints their SQL.
    * @returns names applied (or that would be).
-   * @throws MigrationError when one fails (the earlier ones stay); Error when an applied file has changed.
+   * @throws MigrationError when one fails (the earlier ones stay); Error when an applied file has changed, or one is half
+   * undone.
    */
   async up({ dryRun = false, to }: { dryRun?: boolean; to?: string } = {}): Promise<string[]> {
     return this.run(dryRun, async (client, files, applied) => {
       refuseChanged(migrationStatus(files, applied));
+      const half = await brokenOff(client, 'down');
+      if (half)
+        throw new Error(`${half} is half undone: run down again first, which goes on where it broke off.`);
       if (to !== undefined && !files.some(({ name }) => name === to))
         throw new Error(`No migration is named ${to}.`);
       const done = new Set(applied.map(({ name }) => name));
@@ -69,6 +74,7 @@ export class Migrator {
           );
         return file;
       });
+      if (!dryRun && undone.length > 0) await forgetBrokenOff(client, 'up');
       return this.each(client, undone, 'down', dryRun);
     });
   }
@@ -99,6 +105,9 @@ export class Migrator {
       connectionString: this.url,
       application_name: 'contacts-migrate',
       connectionTimeoutMillis: 10_000,
+      // Nothing is sent while an index is built, for longer than what lies in between may remember the connection.
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
     });
     // A lost connection rejects the running query as well; unheard, the event would end the process.
     client.on('error', () => undefined);

@@ -127,6 +127,30 @@ describe('the replica is left out, and taken back by itself,', () => {
     proxy.close();
   });
 
+  test('while it says nothing: a count that others wait for is begun anew by the primary', async () => {
+    const { primary, standby } = replica.servers;
+    const proxy = await SilentProxy.to(standby.url());
+    const url = proxy.through(standby.url());
+    const service = await replica.service({ DATABASE_REPLICA_URL: url, DATABASE_TIMEOUT_MS: '120000' });
+    const id = await createContact(service.api, { tags: 'rare' });
+    await waitUntil(() => replica.isRead(service));
+    const blocker = await Session.open(primary.url());
+    await blocker.client.query('BEGIN; LOCK TABLE contact IN ACCESS EXCLUSIVE MODE');
+    const list = () => service.api.get('/api/contacts?tag=rare');
+    // The lock reaches the replica with whatever is flushed next.
+    await primary.sql('SELECT pg_switch_wal()');
+    const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%contact%'`;
+    const first = list();
+    await waitUntil(async () => (await standby.sql(waiting)).length > 0);
+    const answers = [first, list(), list()];
+    proxy.fallSilent();
+    await blocker.client.query('ROLLBACK');
+    for (const { status, body } of await Promise.all(answers))
+      expect([status, body.data.items.map((item: { id: string }) => item.id)]).toEqual([200, [id]]);
+    await blocker.client.end();
+    proxy.close();
+  });
+
   test('never because of one read that it had to end: the primary answers that', async () => {
     const service = await replica.service();
     // However what is replayed has come.

@@ -46,7 +46,7 @@ export class SnapshotLists {
     const prepared = this.route((text, values) => ({ name: nameOf(text), text, values })) as PreparedPool;
     const planned = this.route((text, values) => ({ text, values })) as DataSource;
     const read: Servers['read'] = (_reader, work) =>
-      work({ reads: this.route(askedTwice), prepared, planned });
+      work({ name: 'primary', reads: this.route(askedTwice), prepared, planned });
     const servers = { hasReplica, read } as Servers;
     const products = new Products([]);
     this.repository = new ContactListsRepository(servers, products, this.totals);
