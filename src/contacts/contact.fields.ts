@@ -67,16 +67,16 @@ export function bodyRules(caller: Caller): { without: readonly string[] } {
  */
 export function newContactRules(caller: Caller): InputRules<CreateContactDto> {
   const judge = (dto: Partial<CreateContactDto>, faults: readonly Fault[]): Fault[] => {
-    if (faults.length === 0) return [];
     const isGiven = (field: 'email' | 'company_id'): boolean =>
       (dto[field] ?? null) !== null || faults.some((fault) => fault.field === field);
     const isNobody = caller.kind === 'key' && !isGiven('email') && !isGiven('company_id');
-    return [
+    const lacks = [
       ...(isNobody ? [faultOf('email', 'email_or_company_required')] : []),
       ...(dto.portal_access === 1 && !isGiven('email')
         ? [faultOf('portal_access', 'portal_access_needs_email')]
         : []),
     ];
+    return faults.length + lacks.length > 1 ? lacks : [];
   };
   return { ...bodyRules(caller), judge };
 }

@@ -213,9 +213,11 @@ export function filterConditions(query: ContactQuery, params: Params): string[] 
   });
 }
 
+const NEWEST_FIRST = '-created_at';
+
 /** The order `query` asks for: newest first by default, and then an exact e-mail match of the search before all. */
 export function listOrder(query: ContactQuery): Order {
-  const name = query.sort ?? '-created_at';
+  const name = query.sort ?? NEWEST_FIRST;
   const descending = name.startsWith('-');
   const { expression, type } = SORTS[name.replace(/^-/, '') as keyof typeof SORTS];
   // A search reads its documents, which have the same date.
@@ -223,6 +225,6 @@ export function listOrder(query: ContactQuery): Order {
     type,
     expression: query.search === undefined ? expression : expression.replace('c.created_at', 's.created_at'),
   };
-  const exact = query.sort === undefined && query.search !== undefined ? canonicalEmail(query.search) : null;
+  const exact = name === NEWEST_FIRST && query.search !== undefined ? canonicalEmail(query.search) : null;
   return { name, sort, descending, ...(exact && { first: (params) => `c.email = ${params.add(exact)}` }) };
 }

@@ -140,8 +140,12 @@ test('an exact e-mail comes first, however old, in every page and walk', async (
   expect(await found('ann@acme.com', '&limit=1&page=1')).toEqual([exact]);
   expect(await found('ann@acme.com', '&limit=1&page=3')).toEqual([longer]);
   const first = await service.api.get('/api/contacts?search=ann@acme.com&limit=1&cursor=');
-  const rest = await found('ann@acme.com', `&cursor=${first.body.data.next_cursor}`);
-  expect(rest).toEqual([mentioned, longer]);
+  const cursor = `&cursor=${first.body.data.next_cursor}`;
+  expect(await found('ann@acme.com', cursor)).toEqual([mentioned, longer]);
+  // The default order, spelt out.
+  expect(await found('ann@acme.com', '&sort=-created_at')).toEqual([exact, mentioned, longer]);
+  expect(await found('ann@acme.com', `&sort=-created_at${cursor}`)).toEqual([mentioned, longer]);
+  expect(await found('ann@acme.com', '&sort=created_at')).toEqual([exact, longer, mentioned]);
 });
 
 test('an e-mail with an international domain is found as it is written', async () => {

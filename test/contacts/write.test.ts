@@ -221,6 +221,15 @@ describe('a contact has an e-mail or a company', () => {
     expect(await faultsOf({ company_id: company })).toEqual([]);
   });
 
+  test('nor alone, when portal access lacks it as well', async () => {
+    const { status, body } = await create({ portal_access: 1 });
+    expect({ status, code: body.error.code }).toEqual({ status: 400, code: 'invalid_request' });
+    expect(body.error.details.map(({ code }: { code: string }) => code)).toEqual([
+      'email_or_company_required',
+      'portal_access_needs_email',
+    ]);
+  });
+
   test('and a patch cannot take the last of them away', async () => {
     const mailOnly = await createContact(service.api);
     const refused = await patch(mailOnly, { email: null });
