@@ -10,6 +10,6 @@ export default {
   globalTeardown: '<rootDir>/test/support/global-teardown.mts',
   // More than cores: many tests wait for processes, mails and locks.
   maxWorkers: 3,
-  // Says that something hangs, and nothing about speed.
-  testTimeout: 60_000,
+  // Says that something hangs, and nothing about speed: a machine may be ten times slower than another.
+  testTimeout: 300_000,
 };

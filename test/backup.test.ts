@@ -59,7 +59,7 @@ if (!tools)
       ...everyRoute.settings,
       DATABASE_URL: restored.ownerUrl,
     });
-  }, 180_000);
+  });
   afterAll(async () => {
     await service?.stop();
     await everyRoute?.stop();
@@ -188,5 +188,5 @@ if (!tools)
       DATABASE_URL: restored.serviceUrl,
     });
     await everyRoute.visit(service.url, key);
-  }, 60_000);
+  });
 });

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { type TestDatabase, createTestDatabase } from './support/database.js';
-import { TestService } from './support/service.js';
+import { PATIENT, TestService } from './support/service.js';
 import { waitUntil } from './support/wait.js';
 
 const role = `few_${randomBytes(4).toString('hex')}`;
@@ -26,7 +26,7 @@ beforeAll(async () => {
   service = await TestService.start({
     DATABASE_URL: url.href,
     DATABASE_POOL_SIZE: '20',
-    DATABASE_POOL_WAIT_MS: '30000',
+    ...PATIENT,
   });
 });
 afterAll(async () => {

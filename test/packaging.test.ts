@@ -35,7 +35,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   await emptyDatabase();
   image = await buildImage();
-}, 120_000);
+});
 
 afterAll(async () => {
   await database.drop();
@@ -123,7 +123,7 @@ test('it migrates, issues a key, serves, and tells its health', async () => {
   service.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
   expect(await run(command('HEALTHCHECK'), health)).toMatchObject({ code: 1 });
-}, 60_000);
+});
 
 /** Does what the Dockerfile says, in two folders. */
 async function buildImage(): Promise<string> {

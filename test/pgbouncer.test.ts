@@ -8,7 +8,7 @@ import { createContact } from './support/factories.js';
 import { findProgram } from './support/find-program.js';
 import { PgBouncer } from './support/pgbouncer.js';
 import { runEntry } from './support/process.js';
-import { TestService } from './support/service.js';
+import { PATIENT, TestService } from './support/service.js';
 import { RunningService } from './support/running-service.js';
 import { waitUntil } from './support/wait.js';
 
@@ -48,7 +48,7 @@ const TRACKED = [
     });
     settings = { DATABASE_URL: pooler.url, DATABASE_DIRECT_URL: database.url };
     routes = await EveryRoute.prepare();
-    service = await TestService.start({ ...routes.settings, ...settings, DATABASE_POOL_WAIT_MS: '30000' });
+    service = await TestService.start({ ...routes.settings, ...settings, ...PATIENT });
     other = await RunningService.start({ ...routes.settings, ...settings });
   });
   afterAll(async () => {

@@ -6,7 +6,7 @@ import { CONTACTS, type ListPlan, ListPlans, PAGE, expectFewReads } from './supp
 let plans: ListPlans;
 beforeAll(async () => {
   plans = await ListPlans.start();
-}, 180_000);
+});
 afterAll(() => plans.stop());
 
 /** Documents that hold the term: collected by its trigrams, and then sorted. */

@@ -244,4 +244,4 @@ test('a batch reads by index, and no more than it removes, however full the tabl
       expect({ table, relname, most: idx_tup_fetch <= 2 * batch }).toEqual({ table, relname, most: true });
     }
   }
-}, 120_000);
+});

@@ -149,7 +149,7 @@ describe('the command', () => {
       code: 1,
       stdout: expect.stringContaining('ALTER TABLE "contact" DROP COLUMN "surplus";'),
     });
-  }, 60_000);
+  });
 
   it.each([[['sideways']], [['up', '--json']], [['down', '--steps', '0']], [['generate', 'Nonsense']]])(
     'shows its usage and exits with 2 on %j',

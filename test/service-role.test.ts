@@ -14,7 +14,7 @@ beforeAll(async () => {
   database = await OwnedDatabase.create();
   await database.migrate();
   everyRoute = await EveryRoute.prepare();
-}, 60_000);
+});
 afterAll(async () => {
   await everyRoute.stop();
   await database.drop();
@@ -126,7 +126,7 @@ describe('granted', () => {
     }
     expect(service.output).toContain('"status":200');
     expect(service.output).not.toMatch(/permission denied|must be owner|fall behind|"level":[56]0/);
-  }, 120_000);
+  });
 
   test.each([
     'CREATE TABLE surplus ()',

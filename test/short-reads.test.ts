@@ -6,7 +6,7 @@ import { poolOf } from '../src/common/impatient-pool.js';
 import { PreparedPool } from '../src/common/prepared-pool.js';
 import { Reads } from '../src/common/reads.js';
 import { createContact } from './support/factories.js';
-import { TestService } from './support/service.js';
+import { PATIENT, TestService } from './support/service.js';
 import { SilentProxy } from './support/silent-proxy.js';
 import { waitUntil } from './support/wait.js';
 
@@ -15,7 +15,7 @@ let service: TestService;
 let direct: pg.Client;
 let path: string;
 beforeAll(async () => {
-  service = await TestService.start({ DATABASE_POOL_WAIT_MS: '30000' });
+  service = await TestService.start(PATIENT);
   direct = new pg.Client({ connectionString: service.databaseUrl });
   await direct.connect();
   path = `/api/contacts/${await createContact(service.api)}`;

@@ -4,14 +4,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { createContact, insertRows } from './support/factories.js';
 import { type Finished, runEntry, startEntry } from './support/process.js';
-import { TestService } from './support/service.js';
+import { PATIENT, TestService } from './support/service.js';
 import { SilentProxy } from './support/silent-proxy.js';
 import { waitUntil } from './support/wait.js';
 
 let service: TestService;
 let writer: pg.Client;
 beforeAll(async () => {
-  service = await TestService.start({ DATABASE_POOL_WAIT_MS: '30000' });
+  service = await TestService.start(PATIENT);
   writer = new pg.Client({ connectionString: service.databaseUrl });
   await writer.connect();
   await insertRows(
@@ -89,7 +89,7 @@ test('there is never a false difference', async () => {
         expect(one).toMatchObject({ code: 0, stdout: expect.stringMatching(RIGHT) });
     }
   });
-}, 60_000);
+});
 
 test('two rebuilds at once mend everything, and nobody fails', async () => {
   await service.sql('UPDATE contact_count SET n = n + 1');
@@ -101,7 +101,7 @@ test('two rebuilds at once mend everything, and nobody fails', async () => {
   });
   expect(await verify()).toMatchObject({ code: 0 });
   expect(await service.sql(`SELECT FROM contact_search WHERE document = 'stale'`)).toEqual([]);
-}, 60_000);
+});
 
 test('a database that goes away in the middle ends it with one sentence', async () => {
   const proxy = await SilentProxy.to(service.databaseUrl);

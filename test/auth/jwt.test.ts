@@ -43,13 +43,19 @@ test('a token of a contact with portal access lets its bearer in', async () => {
 
 test('a small difference of clocks is forgiven', async () => {
   expect(await statusOf(await tokens.sign(contact, { claims: { iat: now() + 2 } }))).toBe(200);
-  expect(await statusOf(await tokens.sign(contact, { claims: { exp: now() - 2 } }))).toBe(200);
+  // It is good for two seconds, which a busy machine may let pass.
+  await waitUntil(
+    async () => (await statusOf(await tokens.sign(contact, { claims: { exp: now() - 2 } }))) === 200,
+  );
 });
 
 test('a token that was good a moment ago is refused once it has expired', async () => {
   // The service allows five seconds of difference between clocks, so this one lives for three or four.
-  const token = await tokens.sign(contact, { claims: { exp: now() - 1 } });
-  expect(await statusOf(token)).toBe(200);
+  let token = '';
+  await waitUntil(async () => {
+    token = await tokens.sign(contact, { claims: { exp: now() - 1 } });
+    return (await statusOf(token)) === 200;
+  });
   await waitUntil(async () => (await statusOf(token)) === 401);
 });
 

@@ -28,6 +28,9 @@ describe.each([
   });
 });
 
+/** In ms: an unknown key is looked for at most once in it. */
+const A_SECOND = 1_000;
+
 describe('tokens of unknown keys,', () => {
   let service: TestService;
   let user: PortalUser;
@@ -39,16 +42,19 @@ describe('tokens of unknown keys,', () => {
   });
   afterAll(() => service.stop());
 
-  test('twenty at once, make one query, and no good token be verified again', async () => {
+  test('twenty at once, make one query a second, and no good token be verified again', async () => {
     expect((await user.client.get('/auth/session')).status).toBe(200);
-    await sleep(1_100);
+    await sleep(A_SECOND + 100);
     const forged = await tokens.sign(user.id, { header: { kid: 'nobody-knows' } });
     const forger = service.as({ authorization: `Bearer ${forged}` });
+    const begun = performance.now();
     const statements = await statementsDuring(async () => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => forger.get('/auth/session')));
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
     });
-    expect(statements.filter((text) => text.includes('FROM signing_key'))).toHaveLength(1);
+    const reads = statements.filter((text) => text.includes('FROM signing_key')).length;
+    expect(reads).toBeGreaterThanOrEqual(1);
+    expect(reads).toBeLessThanOrEqual(1 + Math.floor((performance.now() - begun) / A_SECOND));
     const verify = jest.spyOn(globalThis.crypto.subtle, 'verify');
     expect((await user.client.get('/auth/session')).status).toBe(200);
     expect(verify).not.toHaveBeenCalled();

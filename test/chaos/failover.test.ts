@@ -17,11 +17,11 @@ inTheLongVersion('a standby takes over', () => {
     standby = await world.cluster.makeStandby();
     // The password came along, the port is another.
     world.line.redirect(new URL(world.cluster.url));
-  }, 180_000);
+  });
   afterEach(async () => {
     await standby?.destroy();
     await world?.destroy();
-  }, 60_000);
+  });
 
   async function promote(): Promise<void> {
     await standby.sql('SELECT pg_promote(true)');
@@ -32,7 +32,7 @@ inTheLongVersion('a standby takes over', () => {
     const name = 'primary killed, standby promoted';
     const begin = (): Promise<void> => world.cluster.kill();
     await world.survive({ name, lasts: 500, begin, end: promote }, standby);
-  }, 120_000);
+  });
 
   test('from a primary that lives on, read-only: nobody stays with it', async () => {
     const name = 'primary made read-only, standby promoted';
@@ -42,5 +42,5 @@ inTheLongVersion('a standby takes over', () => {
     await waitUntil(async () => Object.keys(await sessions(old)).length === 0);
     expect(await sessions(old)).toEqual({});
     await old.end();
-  }, 120_000);
+  });
 });

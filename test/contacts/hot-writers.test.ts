@@ -155,7 +155,7 @@ test('64 writers over SQL, 64 over HTTP and three bulk loads at once neither dea
     REMEMBERED.length,
   );
   await expectSound();
-}, 300_000);
+});
 
 test('counts stay whole when several processes fold and count anew while 64 write', async () => {
   const written = new AbortController();
@@ -172,7 +172,7 @@ test('counts stay whole when several processes fold and count anew while 64 writ
     ]);
   });
   await expectSound();
-}, 300_000);
+});
 
 /** Totals are exact before all is folded and after, counts and documents agree with the contacts, nobody deadlocked. */
 async function expectSound(): Promise<void> {

@@ -18,7 +18,7 @@ if (!executable) process.stderr.write('Skipped: the reference in a browser needs
     url = `http://localhost:${PORT}`;
     service = await TestService.start({ PORT, PUBLIC_URL: url });
     browser = await launchChromium(executable as string);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await service.stop();
@@ -41,5 +41,5 @@ if (!executable) process.stderr.write('Skipped: the reference in a browser needs
     await answer.waitFor();
     expect(await answer.innerText()).toMatch(/^200/);
     expect({ complaints, elsewhere }).toEqual({ complaints: [], elsewhere: [] });
-  }, 60_000);
+  });
 });

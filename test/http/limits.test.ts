@@ -99,8 +99,9 @@ describe('too slow to read its answer', () => {
   let service: TestService;
   beforeAll(async () => {
     service = await TestService.start({
-      HTTP_RESPONSE_TIMEOUT_MS: '1000',
+      HTTP_RESPONSE_TIMEOUT_MS: '5000',
       HTTP_MAX_REQUESTS: '1',
+      DATABASE_TIMEOUT_MS: '60000',
     });
   });
   afterAll(() => service.stop());
@@ -135,7 +136,7 @@ describe('too slow to read its answer', () => {
     await holder.hold('contact');
     const late = service.api.get('/api/contacts');
     // Longer than a reader would be given.
-    await sleep(2_500);
+    await sleep(7_500);
     await holder.end();
     expect((await late).status).toBe(200);
   });

@@ -38,10 +38,12 @@ describe('a process that is kept from its work', () => {
   const running = async (): Promise<number | null> => (await direct.query(WAITING_FOR_A_LOCK)).rowCount;
   /** Until few are let run at once. */
   async function keepBusy(): Promise<void> {
+    let turns = 0;
     busy = setInterval(() => {
+      turns += 1;
       for (const end = performance.now() + 50; performance.now() < end;);
     }, 20);
-    await sleep(1_500);
+    await waitUntil(async () => turns >= 30);
   }
 
   test('runs fewer requests at once, and refuses none for it', async () => {

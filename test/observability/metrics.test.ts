@@ -6,7 +6,7 @@ import { createContact } from '../support/factories.js';
 import { PortalService } from '../support/portal.js';
 import { Metrics } from '../support/scrape.js';
 import { runEntry } from '../support/process.js';
-import type { Client, TestService } from '../support/service.js';
+import { type Client, PATIENT, type TestService } from '../support/service.js';
 import { Session } from '../support/session.js';
 import { waitUntil } from '../support/wait.js';
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
     DATABASE_POOL_SIZE: '2',
     DATABASE_TIMEOUT_MS: '30000',
     DATABASE_POOL_QUEUE: '1',
-    DATABASE_POOL_WAIT_MS: '30000',
+    ...PATIENT,
     HTTP_MAX_REQUESTS: '5',
   });
   ({ service } = portal);

@@ -34,7 +34,7 @@ beforeAll(async () => {
   }
   const isJson = (line: string): boolean => line.startsWith('{');
   lines = log.split('\n').filter(isJson).map((line) => JSON.parse(line) as Line); // prettier-ignore
-}, 120_000);
+});
 
 test('nothing of what was planted, and nothing that looks like a secret, is in the log', () => {
   expect(traffic.secrets).toHaveLength(8);

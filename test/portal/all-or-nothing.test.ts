@@ -16,7 +16,7 @@ describe('by mail', () => {
     // Whatever waits for the holder is given up soon, though not so soon that a busy machine could not connect.
     portal = await PortalService.start({ DATABASE_TIMEOUT_MS: '3000' });
     holder = await TableHolder.of(portal.service);
-  }, 30_000);
+  });
   afterEach(() => holder.release());
   afterAll(async () => {
     await holder.end();
@@ -91,7 +91,7 @@ describe('by mail', () => {
     } finally {
       await other.stop();
     }
-  }, 30_000);
+  });
 
   test('a theft is audited, however often that fails', async () => {
     const { contact, browser } = await portal.signedIn();
@@ -124,7 +124,7 @@ describe('with Google', () => {
   beforeAll(async () => {
     sso = await SsoService.start();
     holder = await TableHolder.of(sso.service);
-  }, 30_000);
+  });
   afterEach(() => holder.release());
   afterAll(async () => {
     await holder.end();

@@ -8,7 +8,7 @@ let unproxied: Awaited<ReturnType<PortalService['secondProcess']>>;
 beforeAll(async () => {
   portal = await PortalService.start();
   unproxied = await portal.secondProcess({ TRUST_PROXY: '' });
-}, 30_000);
+});
 afterAll(async () => {
   await unproxied.stop();
   await portal.stop();
@@ -127,7 +127,7 @@ describe('one client', () => {
     expect((await ask('fresh@acme.test', portal.browser('203.0.113.8'))).status).toBe(202);
     await pass('61 minutes');
     expect((await ask('later@acme.test', browser)).status).toBe(202);
-  }, 30_000);
+  });
 
   test('asks for 150 addresses a day', async () => {
     await portal.service.sql(

@@ -113,7 +113,7 @@ describe('verifying', () => {
         id,
         minutes,
       ]);
-    await age(young.requestId, '14 minutes 50 seconds');
+    await age(young.requestId, '13 minutes');
     expect((await verify({ token: young.token })).status).toBe(200);
     const old = await portal.link(email);
     await age(old.requestId, '15 minutes');

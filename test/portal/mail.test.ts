@@ -67,7 +67,7 @@ describe('the mail', () => {
     await portal.mail.start();
     await jobIn(last, 'completed');
     expect(portal.mail.mailsTo(email)).toHaveLength(1);
-  }, 30_000);
+  });
 
   test('never takes its link from the Host of a request', async () => {
     const { email } = await portal.contact();
@@ -161,7 +161,7 @@ describe('without an SMTP server', () => {
         200,
       );
     });
-  }, 30_000);
+  });
 
   test('production answers 503 to everybody, and prints nothing', async () => {
     await alone({ NODE_ENV: 'production', LOG_LEVEL: 'trace' }, async (url, log) => {
@@ -171,7 +171,7 @@ describe('without an SMTP server', () => {
       }
       expect(log()).not.toMatch(/token=|jane@acme|Sign in/);
     });
-  }, 30_000);
+  });
 });
 
 test('production refuses the secret that development starts with', async () => {

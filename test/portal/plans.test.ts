@@ -7,7 +7,7 @@ import type { Client } from '../support/service.js';
 let plans: ListPlans;
 beforeAll(async () => {
   plans = await ListPlans.start();
-}, 180_000);
+});
 afterAll(() => plans.stop());
 
 const OWN = 'contact_company_ix';

@@ -85,7 +85,7 @@ describe('secrets at rest', () => {
       expect({ name, logged: holds(log, secret) }).toEqual({ name, logged: false });
     }
     expect(log).not.toContain(portal.settings.PORTAL_SECRET);
-  }, 60_000);
+  });
 
   /** Every row of every table as text, bytea in hexadecimal. */
   async function dump(): Promise<Record<string, string>> {

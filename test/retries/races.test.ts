@@ -3,12 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { createCompany, createContact, readContact } from '../support/factories.js';
 import { type HeldCompany, holdCompany } from '../support/hold-company.js';
-import { TestService } from '../support/service.js';
+import { PATIENT, TestService } from '../support/service.js';
 
 let service: TestService;
 let held: HeldCompany | undefined;
 beforeAll(async () => {
-  service = await TestService.start({ DATABASE_POOL_SIZE: '4' });
+  service = await TestService.start({ ...PATIENT, DATABASE_POOL_SIZE: '4' });
 });
 afterEach(() => held?.release());
 afterAll(() => service.stop());
@@ -24,7 +24,7 @@ async function countOf(name: string): Promise<number> {
 }
 
 test('twenty at once, in two processes’ worth of service, make one contact and answer it or in_progress', async () => {
-  const second = await TestService.start({ DATABASE_URL: service.databaseUrl });
+  const second = await TestService.start({ ...PATIENT, DATABASE_URL: service.databaseUrl });
   try {
     const { body: issued } = await service.api.post('/api/keys', { name: 'x', scopes: ['contacts:write'] });
     const credentials = { 'x-sm-key': issued.data.key as string };

@@ -15,7 +15,7 @@ export function describeDemoPortal(tests: (demo: DemoPortal) => void): void {
   if (!executable) process.stderr.write('Skipped: the tests in a browser need Chromium on the PATH.\n');
   (executable ? describe : describe.skip)('the demo portal', () => {
     const demo = new DemoPortal();
-    beforeAll(() => demo.start(executable as string), 60_000);
+    beforeAll(() => demo.start(executable as string));
     afterAll(() => demo.stop());
     afterEach(() => demo.closePages());
     tests(demo);

@@ -5,7 +5,7 @@ import { tokenOf } from '../../src/portal/magic-link-mail.js';
 import { Secrets } from '../../src/common/secrets.js';
 import { Browser, PORTAL } from './browser.js';
 import { MailServer, type ReceivedMail } from './mail-server.js';
-import { TEST_SECRET, TestService } from './service.js';
+import { PATIENT, TEST_SECRET, TestService } from './service.js';
 import { RunningService } from './running-service.js';
 
 /** Where the service says it is; requests go to its real address. */
@@ -34,6 +34,7 @@ export class PortalService {
       SMTP_URL: mail.url,
       MAIL_FROM: 'Acme <no-reply@acme.test>',
       TRUST_PROXY: '127.0.0.1',
+      ...PATIENT,
       ...settings,
     };
     return new PortalService(await TestService.start(all), mail, all);

@@ -12,6 +12,9 @@ import { expectDocumented } from './documented.js';
 /** A PORTAL_SECRET for services that are to be reached by https, where the placeholder is refused. */
 export const TEST_SECRET = 'a secret of the tests, and of the tests alone';
 
+/** For tests that send more at once than there are connections: a busy machine may be slow to come to the last. */
+export const PATIENT = { DATABASE_POOL_WAIT_MS: '30000' };
+
 type Method = 'get' | 'post' | 'patch' | 'delete';
 
 export interface RequestOptions {

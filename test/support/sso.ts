@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals';
 import { IdentityProvider, type Person } from './identity-provider.js';
 import { Navigator, type Visit } from './navigator.js';
-import { TEST_SECRET, TestService } from './service.js';
+import { PATIENT, TEST_SECRET, TestService } from './service.js';
 
 /** The service and two portals, as browsers know them. */
 export const AUTH = 'https://auth.acme.test';
@@ -27,6 +27,7 @@ export class SsoService {
       PORTAL_SECRET: TEST_SECRET,
       PORTAL_ORIGINS: `${PORTAL},${SIBLING}`,
       PORTAL_PRODUCTS: 'crm,shop',
+      ...PATIENT,
       ...settings,
     };
     return new SsoService(provider, await TestService.start(all));

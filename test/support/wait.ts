@@ -1,11 +1,11 @@
 // Waits for what cannot be awaited.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Asks every 20 ms until `holds` does. @throws Error after half a minute: a busy machine is no failure. */
+/** Asks every 20 ms until `holds` does. @throws Error after two minutes: a busy machine is no failure. */
 export async function waitUntil(holds: () => Promise<boolean>, every = 20): Promise<void> {
-  const end = Date.now() + 30_000;
+  const end = Date.now() + 120_000;
   while (!(await holds())) {
-    if (Date.now() > end) throw new Error('Waited half a minute in vain.');
+    if (Date.now() > end) throw new Error('Waited two minutes in vain.');
     await sleep(every);
   }
 }

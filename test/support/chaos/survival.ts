@@ -7,8 +7,8 @@ export function surviveEach(faults: readonly Fault[], program?: string): void {
   let world: World;
   beforeAll(async () => {
     world = await World.create(program);
-  }, 120_000);
-  afterAll(() => world?.destroy(), 60_000);
+  });
+  afterAll(() => world?.destroy());
 
   test.each(faults.map((fault) => [fault.name, fault] as const))(
     '%s',
