@@ -26,7 +26,7 @@ export interface Answers {
 /** So many requests are under way at most; any further one waits here, and its time runs. */
 const CONNECTIONS = 1_000;
 /** How long after the last request an answer may come. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 60_000;
 const NO_ANSWER = 0;
 
 /** Sends `rate` requests a second when they fall due, and waits for their answers. */

@@ -26,7 +26,7 @@ const RECORDED = 5;
 const CLIENTS = 10;
 /** Not part of a request: what the service does meanwhile, and what only asks whether the connection lives. */
 const BESIDE =
-  /^\s*(SELECT\s+contact_fold_changes|LISTEN|SELECT 1\b|SELECT current_setting)|\bpgboss\.|\b(FROM|UPDATE) api_key\b|\bINTO rate_limit\b/i;
+  /^\s*(SELECT\s+(contact_fold_changes|clean_pending_lists|pg_backend_pid|pg_try_advisory_lock)|LISTEN|SELECT 1\b|SELECT current_setting|SELECT FROM pg_stat_activity)|\bpgboss\.|\b(FROM|UPDATE) api_key\b|\bINTO rate_limit\b/i;
 
 export async function comparePhysical(physical: Physical, progress: Progress): Promise<void> {
   if (!isInstalled('pgbench')) throw new Error('pgbench is not installed: it comes with PostgreSQL.');

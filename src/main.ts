@@ -99,7 +99,7 @@ function explain(error: unknown): string {
   const { code, port, message, syscall, address, hostname } = error as Failure;
   if (code === 'EADDRINUSE')
     return `Port ${port} is taken by another program. Set PORT to a free one, e.g. PORT=3001.`;
-  if (code === 'EADDRNOTAVAIL' || (code === 'ENOTFOUND' && syscall === 'getaddrinfo'))
+  if (code === 'EADDRNOTAVAIL' || syscall === 'getaddrinfo')
     return `This machine has no address ${address ?? hostname} to listen on. Set HOST to one of its own, or to 0.0.0.0 for all.`;
   return message || String(error);
 }

@@ -5,6 +5,7 @@ import { type TestDatabase, createTestDatabase } from './support/database.js';
 import { freePort } from './support/free-port.js';
 import { runEntry } from './support/process.js';
 import { RunningService } from './support/running-service.js';
+import { PATIENT } from './support/service.js';
 
 /** So many ask at once, again and again: what is kept shows when others are under way. */
 const CALLERS = 32;
@@ -24,7 +25,7 @@ const paths: string[] = [];
 let asked = 0;
 beforeAll(async () => {
   database = await createTestDatabase();
-  const settings = { DATABASE_URL: database.url, RATE_LIMIT_KEY: '0' };
+  const settings = { DATABASE_URL: database.url, RATE_LIMIT_KEY: '0', ...PATIENT };
   const create = ['keys', 'create', '--name', 'all', '--scopes', SCOPES.join(',')];
   const { stdout } = await runEntry('cli', create, settings);
   headers = { 'x-sm-key': /smk_[\w-]+/.exec(stdout)?.[0] ?? '', 'content-type': 'application/json' };

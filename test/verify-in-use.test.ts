@@ -119,7 +119,8 @@ test('a database that goes away in the middle ends it with one sentence', async 
     });
   });
   await waitUntil(async () => {
-    const waiting = `SELECT FROM pg_stat_activity WHERE application_name = 'contacts-verify' AND wait_event_type = 'Lock'`;
+    const waiting = `SELECT FROM pg_stat_activity WHERE application_name = 'contacts-verify' AND wait_event_type = 'Lock'
+      AND datname = current_database()`;
     return (await service.sql(waiting)).length > 0;
   });
   const ended = once(child, 'close');

@@ -98,7 +98,7 @@ export class MailServer {
 }
 
 async function arrival(find: () => ReceivedMail | undefined, what: string): Promise<ReceivedMail> {
-  for (const end = Date.now() + 13_000; Date.now() < end; await sleep(20)) {
+  for (const end = Date.now() + 120_000; Date.now() < end; await sleep(20)) {
     const mail = find();
     if (mail) return mail;
   }
