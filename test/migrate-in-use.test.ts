@@ -212,11 +212,8 @@ describe('an index of a table in use', () => {
     const migrator = await scratch.migratorOf({ [FIRST]: indexing });
     await client.query('BEGIN; INSERT INTO a VALUES (0)');
     const run = migrator.up().catch((error: unknown) => error);
-    await waitUntil(
-      async () =>
-        (await onAnotherConnection(`SELECT pid ${BUILDING} AND phase = 'waiting for writers before build'`))
-          .length > 0,
-    );
+    const waiting = `SELECT pid ${BUILDING} AND phase LIKE 'waiting for writers%'`;
+    await waitUntil(async () => (await onAnotherConnection(waiting)).length > 0);
     await onAnotherConnection(`SELECT pg_terminate_backend(pid, 5000) ${BUILDING}`);
     expect(await run).toBeInstanceOf(MigrationError);
     await client.query('COMMIT');

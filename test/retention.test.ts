@@ -19,14 +19,11 @@ beforeAll(async () => {
 afterAll(() => portal.stop());
 beforeEach(() => portal.service.sql('DELETE FROM magic_link'));
 
-async function sweepNow(settings: Record<string, string> = {}): Promise<Awaited<ReturnType<typeof sweep>>> {
-  try {
-    return await sweep(loadEnv({ NODE_ENV: 'test', DATABASE_URL: portal.service.databaseUrl, ...settings }));
-  } finally {
-    // The server may hold its lock for a moment longer.
-    await waitUntil(async () => (await column(SWEEPER)).length === 0);
-  }
-}
+/** Once the server holds the lock of none before. */
+const sweepNow = async (settings: Record<string, string> = {}) => {
+  await waitUntil(async () => (await column(SWEEPER)).length === 0);
+  return sweep(loadEnv({ NODE_ENV: 'test', DATABASE_URL: portal.service.databaseUrl, ...settings }));
+};
 const cli = (...args: string[]) => runEntry('cli', args, { DATABASE_URL: portal.service.databaseUrl });
 
 /** Links asked for so long ago. */
@@ -151,18 +148,17 @@ describe('a sweep', () => {
   test('that loses the database is taken up by the next', async () => {
     await insertLinks('8 days', 60_000);
     const other = await Session.open(portal.service.databaseUrl);
-    await other.begin();
     let isOver = false;
     const broken = sweepNow().catch((error: Error) => error).finally(() => (isOver = true)); // prettier-ignore
     await waitUntil(async () => (await links()).length < 60_000);
-    await other.client.query('LOCK TABLE magic_link IN SHARE MODE');
+    await other.client.query('BEGIN; LOCK TABLE magic_link IN SHARE MODE');
     // It waits for a second, and then is broken as well.
     await waitUntil(
       async () => isOver || (await column(`${SWEEPER} AND wait_event_type = 'Lock'`)).length > 0,
     );
     await column(`SELECT pg_terminate_backend(pid) FROM (${SWEEPER}) AS sweeper`);
     expect(await broken).toBeInstanceOf(Error);
-    await other.end('ROLLBACK');
+    await other.client.query('ROLLBACK');
     await other.client.end();
     const left = (await links()).length;
     expect(left).toBeGreaterThan(0);

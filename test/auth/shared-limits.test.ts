@@ -4,8 +4,6 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { RateLimitsRepository } from '../../src/auth/rate-limits.repository.js';
-import { loadEnv } from '../../src/config/env.js';
 import { printed, startEntry } from '../support/process.js';
 import { PATIENT, TestService } from '../support/service.js';
 import { SilentProxy } from '../support/silent-proxy.js';
@@ -225,20 +223,6 @@ describe('when the database does not count,', () => {
       expect(await grantedOf(key, 30)).toBe(30);
     }
   });
-});
-
-test('buckets that are full again are swept out, the others stay, and none owes more than a window', async () => {
-  const database = new RateLimitsRepository(loadEnv({ DATABASE_URL: service.databaseUrl }));
-  const owed = await database.take(['swept', 'kept'], [1, 600_000]);
-  expect(owed.get('kept')).toBe(600_000);
-  expect((await database.take(['kept'], [1])).get('kept')).toBeLessThanOrEqual(120_000);
-  await sleep(20);
-  await database.sweep();
-  await database.close();
-  const left = await service.sql<{ bucket: string }>(
-    `SELECT bucket FROM rate_limit WHERE bucket IN ('swept', 'kept')`,
-  );
-  expect(left).toEqual([{ bucket: 'kept' }]);
 });
 
 test('while the database is away requests are a 503, not a 429, and afterwards as before', async () => {

@@ -1,4 +1,5 @@
-// How the buckets that are full again are swept out when there are more of them than one statement gets through.
+// How the buckets that are full again are swept out, and when there are more of them than one statement gets through.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { RateLimitsRepository } from '../../src/auth/rate-limits.repository.js';
 import { loadEnv } from '../../src/config/env.js';
@@ -12,6 +13,17 @@ beforeAll(async () => {
   ({ client } = database);
 });
 afterAll(() => database.close());
+
+test('buckets that are full again are swept out, the others stay, and none owes more than a window', async () => {
+  const limits = new RateLimitsRepository(loadEnv({ DATABASE_URL: database.url }));
+  const owed = await limits.take(['swept', 'kept'], [1, 600_000]);
+  expect(owed.get('kept')).toBe(600_000);
+  expect((await limits.take(['kept'], [1])).get('kept')).toBeLessThanOrEqual(120_000);
+  await sleep(20);
+  await limits.sweep();
+  await limits.close();
+  expect((await client.query('DELETE FROM rate_limit RETURNING bucket')).rows).toEqual([{ bucket: 'kept' }]);
+});
 
 test('a sweep takes many in turns of ten thousand, so that each is done in time', async () => {
   await client.query(`
