@@ -8,7 +8,7 @@ import { isLong } from './traffic.js';
 
 const CLIENTS = 6;
 const ROUNDS = isLong ? 5 : 1;
-const TIMEOUT = ROUNDS * 120_000;
+const TIMEOUT = ROUNDS * 600_000;
 const TOKEN = 'x-consistency-token';
 
 let replica: ReplicaServices;

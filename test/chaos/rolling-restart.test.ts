@@ -12,7 +12,7 @@ import { Traffic, isLong, report } from './traffic.js';
 const PROCESSES = 3;
 const CLIENTS = 6;
 const ROUNDS = isLong ? 5 : 1;
-const TIMEOUT = ROUNDS * 240_000;
+const TIMEOUT = ROUNDS * 600_000;
 
 let beside: TestService;
 let key: string;

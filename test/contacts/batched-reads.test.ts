@@ -1,14 +1,17 @@
 // Contacts, lists and sessions that are asked for in the same moment are read together, and nobody can tell.
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { ConcurrencyLimit } from '../../src/common/concurrency-limit.js';
 import { createCompany, createContact, readContact } from '../support/factories.js';
 import { type PipelinedRequest, outcome, pipeline } from '../support/pipelined.js';
 import { createPortalUser } from '../support/portal-users.js';
-import { type Client, TestService } from '../support/service.js';
+import { type Client, PATIENT, TestService } from '../support/service.js';
 import { statementsDuring } from '../support/statements.js';
 
 let service: TestService;
 beforeAll(async () => {
-  service = await TestService.start();
+  // A busy machine would let fewer in at once, and so fewer in the same moment.
+  jest.spyOn(ConcurrencyLimit.prototype, 'current', 'get').mockReturnValue(128);
+  service = await TestService.start(PATIENT);
 });
 afterAll(() => service.stop());
 

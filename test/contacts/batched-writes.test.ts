@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import pg from 'pg';
 import { countRows, createCompany, createContact, readContact } from '../support/factories.js';
 import { type PipelinedAnswer, type PipelinedRequest, outcome, pipeline } from '../support/pipelined.js';
-import type { TestService } from '../support/service.js';
+import { PATIENT, type TestService } from '../support/service.js';
 import { statementsDuring } from '../support/statements.js';
 import { TroubledService } from '../support/troubled-service.js';
 import { untilLocked, waitUntil } from '../support/wait.js';
@@ -12,7 +12,7 @@ import { untilLocked, waitUntil } from '../support/wait.js';
 let troubled: TroubledService;
 let service: TestService;
 beforeAll(async () => {
-  troubled = await TroubledService.start({ DATABASE_TIMEOUT_MS: '30000' });
+  troubled = await TroubledService.start({ DATABASE_TIMEOUT_MS: '30000', ...PATIENT });
   ({ service } = troubled);
 });
 beforeEach(async () => {

@@ -2,14 +2,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import pg from 'pg';
 import { createContact } from '../support/factories.js';
-import { TestService } from '../support/service.js';
+import { PATIENT, TestService } from '../support/service.js';
 import { statementsDuring } from '../support/statements.js';
 import { waitUntil } from '../support/wait.js';
 
 let service: TestService;
 let client: pg.Client;
 beforeAll(async () => {
-  service = await TestService.start();
+  service = await TestService.start(PATIENT);
   client = new pg.Client({ connectionString: service.databaseUrl });
   await client.connect();
 });

@@ -59,8 +59,12 @@ async function expectUnavailable(): Promise<void> {
 
 async function expectBack(): Promise<void> {
   // The pool may first hand out what else the fault has cut, each once.
-  await waitUntil(async () => (await service.api.get('/health/ready')).status === 200);
-  const made = await createContact(service.api);
+  let made = '';
+  await waitUntil(async () => {
+    const { status, body } = await service.api.post('/api/contacts', { email: `back${Date.now()}@acme.com` });
+    made = body.data?.id;
+    return status === 201;
+  });
   expect((await readContact(service.api, made)).id).toBe(made);
 }
 

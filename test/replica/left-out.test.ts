@@ -65,7 +65,7 @@ describe('the replica is left out, and taken back by itself,', () => {
   });
 
   test('but not for a log that is flushed to the middle of a record', async () => {
-    const service = await replica.service();
+    const service = await replica.service({ DATABASE_REPLICA_MAX_LAG_MS: '2000' });
     const { primary, standby } = replica.servers;
     const writer = await Session.open(primary.url());
     await writer.begin();
@@ -94,7 +94,7 @@ describe('the replica is left out, and taken back by itself,', () => {
   });
 
   test('while it does not run, however hard it was ended', async () => {
-    const service = await replica.service();
+    const service = await replica.service({ DATABASE_TIMEOUT_MS: '120000' });
     const stop = keepReading(service, await createContact(service.api));
     const { answer } = await beginLongRead(service);
     await replica.servers.standby.kill();
@@ -131,7 +131,11 @@ describe('the replica is left out, and taken back by itself,', () => {
     const { primary, standby } = replica.servers;
     const proxy = await SilentProxy.to(standby.url());
     const url = proxy.through(standby.url());
-    const service = await replica.service({ DATABASE_REPLICA_URL: url, DATABASE_TIMEOUT_MS: '120000' });
+    const service = await replica.service({
+      DATABASE_REPLICA_URL: url,
+      DATABASE_REPLICA_MAX_LAG_MS: '5000',
+      DATABASE_TIMEOUT_MS: '120000',
+    });
     const id = await createContact(service.api, { tags: 'rare' });
     await waitUntil(() => replica.isRead(service));
     const blocker = await Session.open(primary.url());
@@ -152,7 +156,7 @@ describe('the replica is left out, and taken back by itself,', () => {
   });
 
   test('never because of one read that it had to end: the primary answers that', async () => {
-    const service = await replica.service();
+    const service = await replica.service({ DATABASE_TIMEOUT_MS: '120000' });
     // However what is replayed has come.
     for (const how of ['streaming', 'archive']) await replica.set(`max_standby_${how}_delay`, '0');
     const { answer } = await beginLongRead(service);
