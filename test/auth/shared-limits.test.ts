@@ -95,15 +95,18 @@ async function grantedOf(key: string, count: number): Promise<number> {
   return statuses.filter((status) => status === 200).length;
 }
 
-// A process that does not reach the database within a second counts alone. On a busy machine that may happen, though not
-// each time: hence waitUntil below.
+/** A process that does not reach the database within a second counts alone: on a busy machine that may happen once. */
+async function inThreeAttempts(holds: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 1; attempt <= 3; attempt += 1) if (await holds()) return;
+  throw new Error('Three attempts in vain.');
+}
 
 /** What the documentation promises for so many processes: a twentieth of the limit for each but one. */
 const excess = (limit: number): number => (all.length - 1) * Math.max(1, limit / 20);
 const refilled = (limit: number, since: number): number => ((performance.now() - since) / 60_000) * limit;
 
 test('of many requests at once all processes together grant the limit, and hardly more', async () => {
-  await waitUntil(async () => {
+  await inThreeAttempts(async () => {
     const key = await issue(200);
     const begun = performance.now();
     const granted = await grantedOf(key, 450);
@@ -112,7 +115,7 @@ test('of many requests at once all processes together grant the limit, and hardl
 });
 
 test('what one granted too many is not granted later: over time it is the limit', async () => {
-  await waitUntil(async () => {
+  await inThreeAttempts(async () => {
     const key = await issue(600);
     const begun = performance.now();
     let granted = 0;
@@ -135,7 +138,7 @@ test('a limit used up at one process is used up at the others, and one that has 
   await service.sql(`UPDATE rate_limit SET full_at = now() + interval '10 minutes' WHERE bucket = $1`, [
     bucketOf(key),
   ]);
-  await waitUntil(async () => {
+  await inThreeAttempts(async () => {
     const late = await start();
     const status = await statusAt(late, key);
     await stop(late);
